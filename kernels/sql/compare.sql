@@ -26,7 +26,9 @@ COMMENT ON FUNCTION tally_internal._check_asked(float8, float8) IS 'Refuses a ch
 
 CREATE FUNCTION tally_internal._satterthwaite(v_a float8, n_a float8, v_b float8, n_b float8) RETURNS float8
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT 1 / (share * share / (n_a - 1) + (1 - share) * (1 - share) / (n_b - 1)) FROM (SELECT v_a / (v_a + v_b) AS share) s
+    -- An arm that varies next to nothing beside the other: the square of its share would be too small for PostgreSQL.
+    SELECT 1 / (share * share / (n_a - 1) + (1 - share) * (1 - share) / (n_b - 1))
+      FROM (SELECT CASE WHEN v_a = 0 THEN 0 WHEN v_b > 0 AND ln(v_b) - ln(v_a) > 230 THEN 0 ELSE v_a / (v_a + v_b) END AS share) s
 $$;
 COMMENT ON FUNCTION tally_internal._satterthwaite(float8, float8, float8, float8) IS 'Degrees of freedom of v_a + v_b, from variances of means and units.';
 
@@ -49,7 +51,7 @@ CREATE FUNCTION tally_internal._sequential(effect float8, standard_error float8,
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     log  float8 := -2 * ln(alpha);
-    nr   float8 := units * ((log + ln(1 + log)) / planned);
+    nr   float8 := units * ((log + tally_internal._ln_1p(log)) / planned);
     z    float8 := effect / standard_error;
     half float8 := standard_error * sqrt(2 * (nr + 1) * (0.5 * tally_internal._ln_1p(nr) - ln(alpha)) / nr);
 BEGIN
@@ -150,20 +152,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._pooled(tally.moments, tally.moments) IS 'Both arms as one.';
 
-CREATE FUNCTION tally_internal._bilinear(arm tally.moments, v float8[], w float8[], OUT sum float8, OUT size float8)
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    k CONSTANT int := cardinality(v);
-BEGIN
-    sum := 0;
-    size := 0;
-    FOR i IN 1 .. k LOOP
-        size := size + v[i] * w[i] * arm.products[(i - 1) * k + i];
-        FOR j IN 1 .. k LOOP sum := sum + v[i] * w[j] * arm.products[(i - 1) * k + j]; END LOOP;
-    END LOOP;
-END $$;
-COMMENT ON FUNCTION tally_internal._bilinear(tally.moments, float8[], float8[]) IS 'v'' Σ w, and its diagonal part.';
-
 CREATE FUNCTION tally_internal._variance_of(arm tally.moments, w float8[]) RETURNS float8
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- A variance under this share of its parts is the rounding error of their difference.
@@ -249,6 +237,7 @@ DECLARE
     v_a     float8;
     v_b     float8;
     df      float8;
+    before  float8;
     effect  float8;
 BEGIN
     PERFORM tally_internal._check_asked(alpha, planned);
@@ -261,16 +250,19 @@ BEGIN
     v_b := tally_internal._variance_of(b, tally_internal._combined(q.v, 1, q.x, -theta)) / b.n;
     IF v_a + v_b = 0 THEN RETURN tally_internal._no_effect(value_a, value_b, method, 'zero_variance'); END IF;
     df := tally_internal._satterthwaite(v_a, a.n, v_b, b.n);
-    effect := q.value - p.value - theta * (q.covariate - p.covariate);
+    before := CASE WHEN method = 'delta_cuped' AND a.means[4] <> 0 AND b.means[4] <> 0
+                   THEN tally_internal._quotients_apart(a.means[3], a.means[4], b.means[3], b.means[4]) ELSE q.covariate - p.covariate END;
+    effect := CASE WHEN method IN ('delta', 'delta_cuped') THEN tally_internal._quotients_apart(a.means[1], a.means[2], b.means[1], b.means[2])
+                   ELSE q.value - p.value END - theta * before;
     IF relative THEN
         IF p.value = 0 THEN RETURN tally_internal._no_effect(value_a, value_b, method, 'zero_baseline'); END IF;
         -- The control's plain value is part of the difference and the denominator: d(D / A) = (dD - (D / A) dA) / A.
         effect := effect / p.value;
-        v_a := tally_internal._variance_of(a, tally_internal._combined(p.v, (q.value - theta * (q.covariate - p.covariate)) / p.value / p.value, p.x,
+        v_a := tally_internal._variance_of(a, tally_internal._combined(p.v, (q.value - theta * before) / p.value / p.value, p.x,
                                                                        -theta / p.value)) / a.n;
         v_b := tally_internal._variance_of(b, tally_internal._combined(q.v, 1 / p.value, q.x, -theta / p.value)) / b.n;
     END IF;
-    RETURN tally_internal._tested(value_a, value_b, method, effect, v_a + v_b, df, a.n + b.n, alpha, planned);
+    RETURN tally_internal._tested(value_a, value_b, method, effect, v_a + v_b, df, a.n::float8 + b.n, alpha, planned);
 EXCEPTION WHEN numeric_value_out_of_range THEN
     RETURN tally_internal._no_effect(value_a, value_b, method, 'not_finite');
 END $$;
@@ -283,6 +275,7 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp A
 DECLARE
     got int := CASE WHEN cardinality(means) <> 4 THEN cardinality(means) WHEN cardinality(covariances) <> 16 THEN cardinality(covariances) END;
 BEGIN
+    PERFORM tally_internal._check_flat(array_ndims(means)), tally_internal._check_flat(array_ndims(covariances));
     IF got IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'array_subscript_error',
             MESSAGE = format('expected an array of %s numbers, got %s', CASE WHEN cardinality(means) <> 4 THEN 4 ELSE 16 END, got),

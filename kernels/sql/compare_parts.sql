@@ -73,6 +73,10 @@ DECLARE
     value_a float8;
     value_b float8;
     units   float8;
+    first   float8;
+    from_a  float8;
+    from_b  float8;
+    apart   float8;
     a       float8;
     b       float8;
     g_a     float8;
@@ -81,6 +85,8 @@ DECLARE
     dfs     float8[];
     v       float8;
 BEGIN
+    PERFORM tally_internal._check_flat(x) FROM unnest(ARRAY[array_ndims(n_a), array_ndims(mean_a), array_ndims(variance_a), array_ndims(n_b),
+        array_ndims(mean_b), array_ndims(variance_b)]) x WHERE array_position(lengths, NULL) IS NULL;
     IF array_position(lengths, NULL) IS NULL AND NOT lengths[1] = ALL (lengths) THEN
         RAISE EXCEPTION USING ERRCODE = 'array_subscript_error',
             MESSAGE = format('expected six arrays of one length, got [%s]', array_to_string(lengths, ', ')),
@@ -93,10 +99,13 @@ BEGIN
     value_a := tally_internal._whole_arm(n_a, mean_a, variance_a);
     value_b := tally_internal._whole_arm(n_b, mean_b, variance_b);
     IF s.reason IS NOT NULL THEN RETURN tally_internal._no_effect(value_a, value_b, m, s.reason); END IF;
-    SELECT sum(xn + yn), sum((xn + yn)::float8 * xm[1]), sum((xn + yn)::float8 * ym[1]) INTO units, a, b
-      FROM ROWS FROM (unnest(s.a), unnest(s.b)) AS z(xn, xm, xp, yn, ym, yp);
-    a := a / units;
-    b := b / units;
+    -- Means count from the first one: what a stratum's mean differs by from others would be lost in a sum of 1e9s.
+    first := s.a[1].means[1];
+    SELECT sum(xn + yn) INTO units FROM ROWS FROM (unnest(s.a), unnest(s.b)) AS z(xn, xm, xp, yn, ym, yp);
+    SELECT sum((xn + yn) / units * (xm[1] - first)), sum((xn + yn) / units * (ym[1] - first)), sum((xn + yn) / units * (ym[1] - xm[1]))
+      INTO from_a, from_b, apart FROM ROWS FROM (unnest(s.a), unnest(s.b)) AS z(xn, xm, xp, yn, ym, yp);
+    a := first + from_a;
+    b := first + from_b;
     IF relative AND a = 0 THEN RETURN tally_internal._no_effect(value_a, value_b, m, 'zero_baseline'); END IF;
     -- Weights of the two arms' values in a change of the effect.
     g_a := CASE WHEN relative THEN -b / (a * a) ELSE -1 END;
@@ -105,11 +114,11 @@ BEGIN
       FROM ROWS FROM (unnest(s.a), unnest(s.b)) WITH ORDINALITY AS z(xn, xm, xp, yn, ym, yp, i),
            LATERAL (VALUES (1, (g_a * (xn + yn) / units) ^ 2 * xp[1] / xn, xn - 1), (2, (g_b * (xn + yn) / units) ^ 2 * yp[1] / yn, yn - 1)) p(arm, part, df);
     -- The shares of the strata are a sample, too.
-    SELECT parts || sum((xn + yn) / units * (g_a * (xm[1] - a) + g_b * (ym[1] - b)) ^ 2) / units, dfs || (units - 1) INTO parts, dfs
+    SELECT parts || sum((xn + yn) / units * (g_a * (xm[1] - first - from_a) + g_b * (ym[1] - first - from_b)) ^ 2) / units, dfs || (units - 1) INTO parts, dfs
       FROM ROWS FROM (unnest(s.a), unnest(s.b)) AS z(xn, xm, xp, yn, ym, yp);
     SELECT sum(p) INTO v FROM unnest(parts) p;
     IF v = 0 THEN RETURN tally_internal._no_effect(value_a, value_b, m, 'zero_variance'); END IF;
-    RETURN tally_internal._tested(value_a, value_b, m, CASE WHEN relative THEN (b - a) / a ELSE b - a END, v,
+    RETURN tally_internal._tested(value_a, value_b, m, CASE WHEN relative THEN apart / a ELSE apart END, v,
         (SELECT 1 / sum((p / v) ^ 2 / df) FROM unnest(parts, dfs) u(p, df)), units, alpha, planned);
 EXCEPTION WHEN numeric_value_out_of_range THEN
     RETURN tally_internal._no_effect(value_a, value_b, m, 'not_finite');
@@ -142,7 +151,7 @@ END $$;
 CREATE OR REPLACE FUNCTION tally.cluster_factor(
     level float8, n bigint, under_mean float8, values_mean float8, under_variance float8, values_variance float8, covariance float8
 ) RETURNS float8
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 20 SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT COST 20 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     arm    CONSTANT tally.moments := tally_internal._arm(n, under_mean, values_mean, under_variance, covariance, covariance, values_variance);
     factor float8;
@@ -151,6 +160,8 @@ BEGIN
     IF n < 2 OR values_mean <= 0 THEN RETURN NULL; END IF;
     factor := tally_internal._variance_of(arm, ARRAY[1 / values_mean, -under_mean / values_mean / values_mean]) / n / (level * (1 - level) / (n * values_mean));
     RETURN CASE WHEN tally_internal._all_finite(factor) THEN factor END;
+EXCEPTION WHEN numeric_value_out_of_range OR division_by_zero THEN
+    RETURN NULL;
 END $$;
 
 CREATE FUNCTION tally_internal._check_quantile(n bigint, low float8, high float8, factor float8) RETURNS void

@@ -28,6 +28,8 @@ DECLARE
     b tally.moments := tally_internal._arm(n_b, mean_b, covariate_mean_b, variance_b, covariance_b, covariance_b, covariate_variance_b);
 BEGIN
     RETURN CASE WHEN tally_internal._lacks(a) IS NULL AND tally_internal._lacks(b) IS NULL THEN tally_internal._theta('welch_cuped', a, b) END;
+EXCEPTION WHEN numeric_value_out_of_range THEN
+    RETURN NULL;
 END $$;
 
 CREATE OR REPLACE FUNCTION tally.compare_ratios(
@@ -52,13 +54,25 @@ CREATE OR REPLACE FUNCTION tally.sequential_interval(
     effect float8, standard_error float8, n bigint, alpha float8 DEFAULT 0.05, planned float8 DEFAULT 5000, OUT low float8, OUT high float8,
     OUT p float8
 )
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 20 SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT COST 20 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM tally_internal._check_asked(alpha, planned);
     IF tally_internal._all_finite(effect, standard_error) AND standard_error > 0 AND n >= 1 THEN
         SELECT s.low, s.high, s.p INTO low, high, p FROM tally_internal._sequential(effect, standard_error, n, alpha, planned) s;
     END IF;
+EXCEPTION WHEN numeric_value_out_of_range THEN
+    NULL;
 END $$;
+
+CREATE FUNCTION tally_internal._check_flat(dimensions int) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF dimensions > 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'array_subscript_error', MESSAGE = format('expected an array of one dimension, got %s dimensions', dimensions),
+            DETAIL = 'An array within an array has no place in the answer.', HINT = 'SELECT ARRAY(SELECT unnest(''{{1,2},{3,4}}''::float8[]))';
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_flat(int) IS 'Refuses an array of several dimensions.';
 
 CREATE OR REPLACE FUNCTION tally.sample_ratio(
     units bigint[], weights float8[], OUT statistic float8, OUT df int, OUT p float8, OUT mismatch boolean, OUT misplaced bigint,
@@ -69,39 +83,63 @@ DECLARE
     hint     CONSTANT text := 'SELECT * FROM tally.sample_ratio(units => ''{5021, 4979}'', weights => ''{0.5, 0.5}'')';
     refuse   text;
     detail   text;
-    heaviest float8;
+    heaviest CONSTANT float8 := (SELECT max(x) FROM unnest(weights) x);
+    scale    float8;
     total    float8;
     weight   float8;
+    lost     float8 := 0;
+    next     float8;
+    apart    float8;
+    n        float8;
+    w        float8;
 BEGIN
+    PERFORM tally_internal._check_flat(array_ndims(units)), tally_internal._check_flat(array_ndims(weights));
     IF array_position(units, NULL) IS NOT NULL OR array_position(weights, NULL) IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'units and weights expected without NULL, got one',
             DETAIL = 'An arm that nobody was in has 0 units.', HINT = hint;
     END IF;
-    SELECT max(w) INTO heaviest FROM unnest(weights) w;
     IF cardinality(units) <> cardinality(weights) THEN
         refuse := format('one weight for each arm expected, got %s units and %s weights', cardinality(units), cardinality(weights));
         detail := 'The arms stand in the same order in both arrays.';
-    ELSIF EXISTS (SELECT FROM unnest(weights) w WHERE NOT (w >= 0 AND w < 'Infinity')) THEN
-        refuse := (SELECT format('weights expected to be 0 or more, got %s', tally_internal._plain_number(w)) FROM unnest(weights) WITH ORDINALITY u(w, i)
-                    WHERE NOT (w >= 0 AND w < 'Infinity') ORDER BY i LIMIT 1);
+    ELSIF EXISTS (SELECT FROM unnest(weights) x WHERE NOT (x >= 0 AND x < 'Infinity')) THEN
+        refuse := (SELECT format('weights expected to be 0 or more, got %s', tally_internal._plain_number(x)) FROM unnest(weights) WITH ORDINALITY u(x, i)
+                    WHERE NOT (x >= 0 AND x < 'Infinity') ORDER BY i LIMIT 1);
         detail := 'Weights are shares of the traffic; they need not add up to 1.';
-    ELSIF EXISTS (SELECT FROM unnest(units) n WHERE n < 0) THEN
-        refuse := (SELECT format('units expected to be 0 or more, got %s', n) FROM unnest(units) WITH ORDINALITY u(n, i) WHERE n < 0 ORDER BY i LIMIT 1);
+    ELSIF EXISTS (SELECT FROM unnest(units) x WHERE x < 0) THEN
+        refuse := (SELECT format('units expected to be 0 or more, got %s', x) FROM unnest(units) WITH ORDINALITY u(x, i) WHERE x < 0 ORDER BY i LIMIT 1);
         detail := 'Count each unit once, in the arm of its first exposure.';
     ELSIF COALESCE(heaviest, 0) = 0 THEN
         refuse := 'weights expected with a sum above 0, got only zeros';
         detail := 'At least one arm must be meant to have units.';
     END IF;
     IF refuse IS NOT NULL THEN RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = refuse, DETAIL = detail, HINT = hint; END IF;
-    SELECT sum(n::float8), sum(w / heaviest), count(*) - 1 INTO total, weight, df FROM unnest(units, weights) u(n, w) WHERE w > 0;
+    -- By a power of two, so that no weight is rounded; and none so small beside another that it vanishes.
+    scale := 2::float8 ^ floor(ln(heaviest) / ln(2::float8));
+    SELECT sum(x::float8), count(*) - 1 INTO total, df FROM unnest(units, weights) u(x, y) WHERE y > 0;
     IF df < 1 OR total = 0 THEN
         reason := CASE WHEN df < 1 THEN 'one_arm' ELSE 'no_units' END;
         df := NULL;
         RETURN;
     END IF;
-    SELECT sum((n - e) * (n - e) / e) INTO statistic
-      FROM (SELECT n::float8, total * (w / heaviest / weight) AS e FROM unnest(units, weights) u(n, w) WHERE w > 0) x;
-    SELECT COALESCE(sum(n), 0) INTO misplaced FROM unnest(units, weights) u(n, w) WHERE w = 0;
+    -- What the sum of the weights has lost by rounding (Knuth).
+    weight := 0;
+    FOR w IN SELECT CASE WHEN ln(x) - ln(scale) < -640 THEN 1e-280 ELSE x / scale END FROM unnest(weights) WITH ORDINALITY u(x, i)
+              WHERE x > 0 ORDER BY i LOOP
+        next := weight + w;
+        lost := lost + ((weight - (next - (next - weight))) + (w - (next - weight)));
+        weight := next;
+    END LOOP;
+    -- n weight - total w to the last digit: units near what is expected would lose those of the difference.
+    statistic := 0;
+    FOR n, w IN SELECT x, CASE WHEN ln(y) - ln(scale) < -640 THEN 1e-280 ELSE y / scale END
+                  FROM unnest(units, weights) WITH ORDINALITY u(x, y, i) WHERE y > 0 ORDER BY i LOOP
+        apart := (n * weight - total * w) + n * lost;
+        IF tally_internal._within(n, weight, total, w) THEN
+            apart := apart + (tally_internal._product_lost(n, weight) - tally_internal._product_lost(total, w));
+        END IF;
+        statistic := statistic + apart / weight * (apart / (total * w));
+    END LOOP;
+    SELECT COALESCE(sum(x), 0) INTO misplaced FROM unnest(units, weights) u(x, y) WHERE y = 0;
     p := tally_internal._chi_square_tail(statistic, df);
     mismatch := p < 0.001;
 END $$;
@@ -119,6 +157,7 @@ COMMENT ON FUNCTION tally_internal._check_p(float8[]) IS 'Refuses p values outsi
 
 CREATE OR REPLACE FUNCTION tally.adjust_holm(p float8[]) RETURNS float8[]
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT tally_internal._check_flat(array_ndims(p));
     SELECT tally_internal._check_p(VARIADIC p);
     SELECT COALESCE(array_agg(h.adjusted ORDER BY u.n), '{}')
       FROM unnest(p) WITH ORDINALITY u(v, n)
@@ -128,6 +167,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 $$;
 CREATE OR REPLACE FUNCTION tally.adjust_benjamini_hochberg(p float8[]) RETURNS float8[]
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT tally_internal._check_flat(array_ndims(p));
     SELECT tally_internal._check_p(VARIADIC p);
     SELECT COALESCE(array_agg(h.adjusted ORDER BY u.n), '{}')
       FROM unnest(p) WITH ORDINALITY u(v, n)

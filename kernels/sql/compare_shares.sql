@@ -101,13 +101,6 @@ BEGIN
     RETURN least(near + tally_internal._exp(tally_internal._ln_table(rare, a, b, all_)) * tally_internal._table_tail(rare, -side, a, b, all_), 1);
 END $$;
 
-CREATE FUNCTION tally_internal._shares_apart(s_a float8, n_a float8, s_b float8, n_b float8) RETURNS float8
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- Two proportions near each other have lost most digits of their difference; whole numbers have all of them.
-    SELECT ((s_b::numeric * n_a::numeric - s_a::numeric * n_b::numeric) / (n_a::numeric * n_b::numeric))::float8
-$$;
-COMMENT ON FUNCTION tally_internal._shares_apart(float8, float8, float8, float8) IS 'The difference of two proportions, b - a, with its digits.';
-
 CREATE FUNCTION tally_internal._wilson(successes float8, n float8, z float8, OUT low float8, OUT down float8, OUT up float8)
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -135,7 +128,7 @@ DECLARE
     b      CONSTANT record := tally_internal._wilson(s_b, n_b, z);
     p      CONSTANT float8 := s_a / n_a;
     q      CONSTANT float8 := s_b / n_b;
-    apart  CONSTANT float8 := tally_internal._shares_apart(s_a, n_a, s_b, n_b);
+    apart  CONSTANT float8 := tally_internal._quotients_apart(s_a, n_a, s_b, n_b);
     square float8;
     root   float8;
 BEGIN
@@ -172,7 +165,7 @@ DECLARE
     v_a float8 := p * ((n_a - s_a) / n_a) / n_a;
     v_b float8 := q * ((n_b - s_b) / n_b) / n_b;
 BEGIN
-    effect := tally_internal._shares_apart(s_a, n_a, s_b, n_b) / CASE WHEN relative THEN p ELSE 1 END;
+    effect := tally_internal._quotients_apart(s_a, n_a, s_b, n_b) / CASE WHEN relative THEN p ELSE 1 END;
     variance := CASE WHEN relative THEN (v_b + v_a * (q / p) * (q / p)) / (p * p) ELSE v_a + v_b END;
 END $$;
 COMMENT ON FUNCTION tally_internal._unpooled(float8, float8, float8, float8, boolean) IS
@@ -228,7 +221,8 @@ BEGIN
         answer := tally_internal._tested(p, q, 'z', u.effect, u.variance, 'Infinity', a + b, alpha, planned);
         IF answer.reason IS NULL THEN
             -- p asks whether both arms are one: then they share one proportion.
-            answer.statistic := tally_internal._shares_apart(s_a, a, s_b, b) / sqrt((s_a + s_b) / (a + b) * ((a + b - s_a - s_b) / (a + b)) * (1 / a + 1 / b));
+            answer.statistic := tally_internal._quotients_apart(s_a, a, s_b, b)
+                / sqrt((s_a + s_b) / (a + b) * ((a + b - s_a - s_b) / (a + b)) * (1 / a + 1 / b));
             answer.p := tally_internal._student_two_sided(answer.statistic, 'Infinity');
         END IF;
         RETURN answer;
@@ -244,4 +238,6 @@ BEGIN
         answer.high := w.high;
     END IF;
     RETURN answer;
+EXCEPTION WHEN numeric_value_out_of_range THEN
+    RETURN tally_internal._no_effect(p, q, chosen, 'not_finite');
 END $$;

@@ -126,10 +126,12 @@ COMMENT ON FUNCTION tally_internal._check_power(float8, float8) IS 'Refuses a po
 CREATE FUNCTION tally_internal._power(variance_a float8, variance_b float8, alpha float8, difference float8, n_a float8, n_b float8) RETURNS float8
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    df float8 := tally_internal._satterthwaite(variance_a / n_a, n_a, variance_b / n_b, n_b);
+    df    CONSTANT float8 := tally_internal._satterthwaite(variance_a / n_a, n_a, variance_b / n_b, n_b);
+    error CONSTANT float8 := sqrt(variance_a / n_a + variance_b / n_b);
 BEGIN
-    RETURN tally_internal._noncentral_two_sided(tally_internal._student_upper_quantile(alpha / 2, df), df,
-        abs(difference) / sqrt(variance_a / n_a + variance_b / n_b));
+    -- So great a difference is found by whatever test, and is no multiple of the error that PostgreSQL could hold.
+    IF difference <> 0 AND ln(abs(difference)) - ln(error) > 700 THEN RETURN 1; END IF;
+    RETURN tally_internal._noncentral_two_sided(tally_internal._student_upper_quantile(alpha / 2, df), df, abs(difference) / error);
 END $$;
 COMMENT ON FUNCTION tally_internal._power(float8, float8, float8, float8, float8, float8) IS 'Chance to find a true difference by so many units.';
 
@@ -154,6 +156,13 @@ BEGIN
     RETURN tally_internal._power(variance, COALESCE(variance_b, variance), alpha, difference, n_a, n_b);
 END $$;
 
+CREATE FUNCTION tally_internal._part_of_units(total float8, share float8) RETURNS float8
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- 1 - 0.7 is not quite 0.3: a product that is a whole number but for rounding is that number.
+    SELECT greatest(CASE WHEN abs(total * share - round(total * share)) <= 4e-16 * total THEN round(total * share) ELSE ceil(total * share) END, 2)
+$$;
+COMMENT ON FUNCTION tally_internal._part_of_units(float8, float8) IS 'The units of an arm with this share of all: the next whole number, and 2 at least.';
+
 CREATE OR REPLACE FUNCTION tally.required_units(
     difference float8, variance float8, power float8 DEFAULT 0.8, alpha float8 DEFAULT 0.05, share_b float8 DEFAULT 0.5,
     variance_b float8 DEFAULT NULL, OUT units_a bigint, OUT units_b bigint
@@ -177,7 +186,8 @@ BEGIN
             MESSAGE = format('share of the variation expected between 0 and 1, got %s', tally_internal._plain_number(share_b)),
             DETAIL = '0.5 gives both arms the same units.', HINT = hint;
     END IF;
-    WHILE tally_internal._power(variance, b, alpha, difference, greatest(ceil(high * (1 - share_b)), 2), greatest(ceil(high * share_b), 2)) < power LOOP
+    WHILE tally_internal._power(variance, b, alpha, difference, tally_internal._part_of_units(high, 1 - share_b),
+                                tally_internal._part_of_units(high, share_b)) < power LOOP
         high := high * 2;
         IF high > 1e15 THEN
             RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
@@ -188,14 +198,15 @@ BEGIN
     low := high / 2;
     WHILE high - low > 1 LOOP
         middle := floor((low + high) / 2);
-        IF tally_internal._power(variance, b, alpha, difference, greatest(ceil(middle * (1 - share_b)), 2), greatest(ceil(middle * share_b), 2)) >= power THEN
+        IF tally_internal._power(variance, b, alpha, difference, tally_internal._part_of_units(middle, 1 - share_b),
+                                 tally_internal._part_of_units(middle, share_b)) >= power THEN
             high := middle;
         ELSE
             low := middle;
         END IF;
     END LOOP;
-    units_a := greatest(ceil(high * (1 - share_b)), 2);
-    units_b := greatest(ceil(high * share_b), 2);
+    units_a := tally_internal._part_of_units(high, 1 - share_b);
+    units_b := tally_internal._part_of_units(high, share_b);
 END $$;
 
 CREATE OR REPLACE FUNCTION tally.detectable_difference(

@@ -45,6 +45,12 @@ SELECT 'proportions', m, r, v.*, pg_temp.d(tally.compare_proportions(sa, a, sb, 
         (20, 20, 30, 30), (NULL, 7, 2, 9)) v(sa, a, sb, b);
 SELECT 'near', m, r, v.*, pg_temp.d(tally.compare_proportions(sa, a, sb, b, r, method => m)) FROM unnest('{z,welch}'::text[]) m, unnest('{f,t}'::boolean[]) r,
     (VALUES (500000000, 1000000000, 500000001, 1000000000), (999999997, 1000000000, 999999999, 1000000000), (100, 1000, 0, 1000)) v(sa, a, sb, b);
+SELECT 'near ratios', r, pg_temp.d(tally.compare_ratios(500, 1e9, 1e9, 1e-3, 1e-3, 5e-4, 500, 1e9 + x, 1e9, 1e-3, 1e-3, 4e-4, r)),
+    pg_temp.d(tally.compare_ratios(64, 8, 8, 4, 4, 4 - x, 64, 8.25, 8, 4, 4, 4 - x, r)),
+    pg_temp.d(tally.compare_cuped(64, 8, 4, 8, 4, 4 - x, 64, 8.25, 4, 8, 4, 4 - x, r))
+  FROM unnest('{f,t}'::boolean[]) r, unnest('{0.0078125,0.0009765625,3e-8}'::float8[]) x;
+SELECT 'near strata', r, pg_temp.d(tally.compare_strata('{500,300}', '{1e9,1000000000.0078125}', '{1,1}', '{500,300}',
+    '{1000000000.0078125,1000000000.03125}', '{1,1}', r)) FROM unnest('{f,t}'::boolean[]) r;
 SELECT 'nobody', pg_temp.d(tally.compare_proportions(100, 1000, 0, 1000, true)), pg_temp.d(n.low), pg_temp.d(n.high)
   FROM tally.newcombe_interval(999999997, 1000000000, 999999999, 1000000000) n;
 SELECT 'fisher', a, b, pg_temp.d(tally.fisher_exact(a, 30, b, 41)), pg_temp.d(n.low), pg_temp.d(n.high)
@@ -69,7 +75,8 @@ SELECT 'looks', e, s, n, pg_temp.d(x.low), pg_temp.d(x.high), pg_temp.d(x.p) FRO
     unnest('{0,500,2000000}'::bigint[]) n, LATERAL tally.sequential_interval(e, s, n) x;
 SELECT 'split', u, w, pg_temp.d(s.statistic), s.df, pg_temp.d(s.p), s.mismatch, s.misplaced, s.reason
   FROM (VALUES ('{5021,4979}'::bigint[], '{0.5,0.5}'::float8[]), ('{5200,4800}', '{1,1}'), ('{100,200,300}', '{1,2,3}'), ('{100,200,7}', '{1,2,0}'),
-    ('{0,0}', '{1,1}'), ('{5}', '{1}'), ('{5,4}', '{0,1}')) v(u, w), LATERAL tally.sample_ratio(u, w) s;
+    ('{1000000001,999999999}', '{0.1,0.1}'), ('{5,0}', '{1e308,1e-308}'), ('{0,0}', '{1,1}'), ('{5}', '{1}'), ('{5,4}', '{0,1}')) v(u, w),
+    LATERAL tally.sample_ratio(u, w) s;
 SELECT 'adjusted', tally.adjust_holm(p), tally.adjust_benjamini_hochberg(p) FROM (VALUES ('{0.01,0.04,NULL,0.2,0.01}'::float8[]), ('{}'), ('{NULL}'),
     ('{1,0}')) v(p);
 SELECT 'badge', lift, p, dir, ended, tally.experiment_badge(s, a, a + 5, lift, p, dir, sp, ended),
@@ -83,7 +90,12 @@ SELECT 'power', pg_temp.d(tally.experiment_power(0.5, 25, n, n + 10)), pg_temp.d
   FROM unnest('{2,30,800}'::bigint[]) n;
 SELECT 'plan', u.*, pg_temp.d(tally.detectable_difference(25, 1571, 1571)), tally.required_units(NULL, 1) IS NULL FROM tally.required_units(0.5, 25) u;
 SELECT 'plan of shares', u.* FROM tally.required_units(0.02, 0.09, share_b => 0.2, variance_b => 0.11) u;
+SELECT 'plan of tenths', s, u.* FROM unnest('{0.1,0.3,0.7}'::float8[]) s, LATERAL tally.required_units(0.3, 1, share_b => s) u;
+SELECT 'next to nothing', pg_temp.d(tally.compare_means(50, 1, 1e-300, 60, 2, 4)),
+    pg_temp.d(tally.experiment_power(0.5, 1e-300, 300, 310, variance_b => 36)), pg_temp.d(tally.experiment_power(1e308, 1, 300, 310));
 SELECT pg_temp.told(s) FROM unnest(ARRAY['SELECT tally.student_p(1, 0)', 'SELECT tally.student_p(1, ''NaN'')', 'SELECT tally.chi_square_tail(1, ''Infinity'')',
+    'SELECT tally.adjust_holm(''{{0.1,0.2},{0.3,0.4}}'')', 'SELECT tally.sample_ratio(''{{1,2}}'', ''{{1,1}}'')',
+    'SELECT tally.compare_strata(''{1}'', ''{{1}}'', ''{1}'', ''{1}'', ''{1}'', ''{1}'')',
     'SELECT tally.normal_quantile(1.5)', 'SELECT tally.normal_quantile(''NaN'')', 'SELECT tally.compare_means(-1, 1, 1, 1, 1, 1)',
     'SELECT tally.compare_means(9, 1, -1, 9, 1, 1)', 'SELECT tally.compare_means(9, 1, 1, 9, 1, 1, alpha => 0)',
     'SELECT tally.compare_means(9, 1, 1, 9, 1, 1, planned => NULL)', 'SELECT tally.compare_cuped(9, 1, 1, 1, 1, 2, 9, 1, 1, 1, 1, 0)',

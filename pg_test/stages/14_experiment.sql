@@ -192,6 +192,7 @@ SELECT is(tally.experiment_badge(srm, a, b, lift, p, direction, seq, ended), wan
 -- Bad arguments: four parts, and a hint that works.
 CREATE TABLE refused (call text, state text);
 INSERT INTO refused VALUES
+    ('tally.adjust_holm(''{{0.1,0.2},{0.3,0.4}}'')', '2202E'), ('tally.sample_ratio(''{{1,2}}'', ''{{1,1}}'')', '2202E'),
     ('tally.compare_means(-1, 1, 1, 10, 1, 1)', '22023'), ('tally.compare_means(10, 1, -1, 10, 1, 1)', '22023'),
         ('tally.compare_means(10, 1, 1, 10, 1, 1, alpha => 0)', '22023'),
     ('tally.compare_means(10, 1, 1, 10, 1, 1, alpha => NULL)', '22023'), ('tally.compare_means(10, 1, 1, 10, 1, 1, planned => 0)', '22023'),
@@ -238,4 +239,44 @@ SELECT is((SELECT count(*) FROM unnest('{0,1e-17,-1e-17,1e-16}'::float8[]) co
     WHERE (tally.compare_cuped(10, 2, 1, 1, 1, co, 10, 0, 0, 1, 1, 0, true)).reason IS DISTINCT FROM 'zero_variance'), 0::bigint,
     'nor has that of a mean that is 0, beside a covariate that goes with it by rounding alone');
 SELECT is((tally.compare_cuped(10, 2, 1, 1, 1, 0.5, 10, 0, 0, 1, 1, 0, true)).reason, NULL, 'one that goes with it in the control does');
+
+-- Values that go with what they are adjusted by, or divided by, nearly wholly: little is left of the variance, and it keeps its digits. By numeric, with
+-- forty of them; the numbers themselves are sums of powers of two, so that they are the same in both.
+CREATE FUNCTION tight(ratio boolean, relative boolean, left_ int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    part CONSTANT numeric := 1::numeric / (2::numeric ^ left_);   -- the share of the variance that is left
+    e    tally.effect;
+    v    numeric;
+BEGIN
+    -- Variances 4 and 4 with the covariance 4 (1 - part), of which a ratio of 1 or a θ of 1 - part leaves 8 part or 4 (1 - (1 - part)²).
+    IF ratio THEN
+        e := tally.compare_ratios(64, 8, 8, 4, 4, (4 * (1 - part))::float8, 64, 8, 8, 4, 4, (4 * (1 - part))::float8, relative);
+        v := 2 * 8 * part / (64 * 64);
+    ELSE
+        e := tally.compare_cuped(64, 8, 4, 8, 4, (4 * (1 - part))::float8, 64, 8, 4, 8, 4, (4 * (1 - part))::float8);
+        v := 2 * 4 * (1 - (1 - part) * (1 - part)) / 64;
+    END IF;
+    RETURN near(e.standard_error, sqrt(v)::float8, format('of the variance 2^-%s is left, %s', left_, CASE WHEN ratio THEN 'ratio' ELSE 'CUPED' END));
+END $$;
+SELECT tight(ratio, relative, l) FROM unnest('{t,f}'::boolean[]) ratio, unnest('{t,f}'::boolean[]) relative, unnest('{3,20,33}'::int[]) l
+ WHERE ratio OR NOT relative;
+
+-- Near each other: bug of the kernel in SQL, which subtracted ratios, strata and expected units that agree in their first eleven digits.
+SELECT near((tally.compare_ratios(500, 1e9, 1e9, 1e-3, 1e-3, 5e-4, 500, 1e9 + 0.0078125, 1e9, 1e-3, 1e-3, 4e-4)).effect, 7.8125e-12, 'ratios near each other');
+SELECT near((tally.compare_strata('{500,300}', '{1e9,1000000000.0078125}', '{1,1}', '{500,300}', '{1000000000.0078125,1000000000.015625}', '{1,1}')).effect,
+    0.0078125, 'strata near each other');
+SELECT near(statistic, 2e-9, 'units near their shares') FROM tally.sample_ratio('{1000000001,999999999}', '{0.1,0.1}');
+
+-- Weights of next to nothing. Bug: it was never computed to its end, and could not be cancelled.
+SELECT ok(p > 0.999 AND statistic = 0 AND NOT mismatch, 'an arm whose weight vanishes beside another, and which has no units')
+    FROM tally.sample_ratio('{5,0}', '{1e308,1e-308}');
+SELECT ok(p = 0 AND statistic < 'Infinity' AND mismatch, 'and with units') FROM tally.sample_ratio('{5,5}', '{1e308,1e-308}');
+SELECT is(tally.student_quantile(0.9, 1e-320), 'Infinity'::float8, 'bug: a quantile of next to no degree of freedom was NaN');
+
+-- Bug: of shares of 0.7 and 0.3 an arm got a unit too many, because 1 - 0.7 is not quite 0.3. The fewest units by whole numbers, from below.
+SELECT is(ROW(u.units_a, u.units_b), ROW(w.a, w.b), format('%s tenths of the units: the fewest that have the power', tenths))
+  FROM unnest('{1,3,5,7,9}'::int[]) tenths, LATERAL tally.required_units(0.3, 1, share_b => tenths / 10.0) u,
+       LATERAL (SELECT n.a, n.b FROM generate_series(u.units_a + u.units_b - 6, u.units_a + u.units_b + 6) total,
+                       LATERAL (SELECT (total * (10 - tenths) + 9) / 10 AS a, (total * tenths + 9) / 10 AS b) n
+                 WHERE tally.experiment_power(0.3, 1, n.a, n.b) >= 0.8 ORDER BY total LIMIT 1) w;
 SELECT * FROM finish();

@@ -185,6 +185,8 @@ fn dimensions(got: usize) -> TallyError {
         SqlState::ArraySubscriptError,
         format!("expected an array of one dimension, got {got} dimensions"),
     )
+    .detail("An array within an array has no place in the answer.")
+    .hint("SELECT ARRAY(SELECT unnest('{{1,2},{3,4}}'::float8[]))")
 }
 
 /// An array where it lies (array.h): dimensions, element count, bitmap of the elements that are not NULL, and their bytes.

@@ -14,9 +14,52 @@ pub fn quotients_apart([a, b]: [f64; 2], [c, d]: [f64; 2]) -> f64 {
     }
 }
 
+/// A sum of products that keeps what rounding takes of them (Ogita, Rump, Oishi: *Accurate sum and dot product*, 2005).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Products {
+    sum: f64,
+    lost: f64,
+}
+
+impl Products {
+    /// Adds a (b c).
+    pub fn add(&mut self, a: f64, b: f64, c: f64) {
+        let inner = b * c;
+        let product = a * inner;
+        let next = self.sum + product;
+        let back = next - self.sum;
+        self.lost += (self.sum - (next - back)) + (product - back);
+        self.lost += a.mul_add(inner, -product) + a * b.mul_add(c, -inner);
+        self.sum = next;
+    }
+
+    /// The sum.
+    pub fn value(self) -> f64 {
+        // What overflows has lost nothing that could be told.
+        if self.lost.is_finite() {
+            self.sum + self.lost
+        } else {
+            self.sum
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// (1 + 2^-30)² - 1 - 2^-29 is 2^-60, of which a plain sum has nothing; and what overflows is infinite, not NaN.
+    #[test]
+    fn products_by_hand() {
+        let (x, one) = (1.0 + 2f64.powi(-30), 1.0);
+        let mut sum = Products::default();
+        sum.add(one, x, x);
+        sum.add(-one, one, one);
+        sum.add(-one, one, 2f64.powi(-29));
+        assert_eq!(sum.value(), 2f64.powi(-60));
+        sum.add(1e200, 1e200, 1.0);
+        assert_eq!(sum.value(), f64::INFINITY);
+    }
 
     /// One success more of 10^9 is 10^-9; (10^9 + 1)/10^9 - 1 is as much. 1/3 - 333/1000 = 1/3000.
     #[test]

@@ -7,7 +7,7 @@
 //! A. Deng, Y. Xu, R. Kohavi, T. Walker, *Improving the sensitivity of online controlled experiments by utilizing
 //! pre-experiment data* (WSDM 2013); A. Deng, U. Knoblich, J. Lu, *Applying the delta method in metric analytics* (KDD 2018).
 
-use super::apart::quotients_apart;
+use super::apart::{Products, quotients_apart};
 use super::effect::{Asked, Effect, Estimate, Reason, invalid, satterthwaite};
 use crate::error::TallyError;
 
@@ -96,22 +96,20 @@ impl<const K: usize> Arm<K> {
 
     /// w' Σ w, which is 0 where only rounding error is left of it.
     pub(super) fn variance(&self, w: [f64; K]) -> f64 {
-        let (mut sum, mut size) = (0.0, 0.0);
-        for i in 0..K {
-            size += w[i] * (w[i] * self.cov[i][i]);
-            for j in 0..K {
-                sum += w[i] * (w[j] * self.cov[i][j]);
-            }
-        }
+        let size: f64 = (0..K).map(|i| w[i] * (w[i] * self.cov[i][i])).sum();
+        let sum = self.covariance(w, w);
         if sum > size * NOISE { sum } else { 0.0 }
     }
 
-    /// v' Σ w.
+    /// v' Σ w. What explains a value nearly all leaves little of it, and would leave few of its digits.
     fn covariance(&self, v: [f64; K], w: [f64; K]) -> f64 {
-        (0..K)
-            .flat_map(|i| (0..K).map(move |j| (i, j)))
-            .map(|(i, j)| v[i] * (w[j] * self.cov[i][j]))
-            .sum()
+        let mut sum = Products::default();
+        for i in 0..K {
+            for j in 0..K {
+                sum.add(v[i], w[j], self.cov[i][j]);
+            }
+        }
+        sum.value()
     }
 }
 

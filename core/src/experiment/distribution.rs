@@ -108,7 +108,9 @@ pub fn student_upper_quantile(tail: f64, df: f64) -> f64 {
             break;
         }
     }
-    if normal { at } else { df.sqrt() * at.sinh() }
+    // Of next to no degree of freedom the quantile is beyond the range of numbers, in which 0 times infinity is not.
+    let t = if normal { at } else { df.sqrt() * at.sinh() };
+    if t.is_nan() { f64::INFINITY } else { t }
 }
 
 /// P(X > x) of chi-square.

@@ -58,7 +58,8 @@ pub fn excess(r: f64) -> f64 {
 
 /// e^u - 1 - u, which is about u²/2 near 0, with all its digits.
 pub fn exp_excess(u: f64) -> f64 {
-    if u.abs() > 0.5 {
+    // NaN too: the series would never end for it.
+    if u.abs() > 0.5 || u.is_nan() {
         return u.exp_m1() - u;
     }
     let (mut term, mut sum) = (u * u / 2.0, 0.0);
@@ -138,6 +139,8 @@ mod tests {
         near(excess(1e-9), 0.5e-18 * (1.0 - 2e-9 / 3.0), 1e-15);
         near(exp_excess(0.499_999_9), 0.499_999_9f64.exp_m1() - 0.499_999_9, 1e-14);
         near(exp_excess(-1e-9), 0.5e-18 * (1.0 - 1e-9 / 3.0), 1e-15);
+        // Bug: it never returned.
+        assert!(exp_excess(f64::NAN).is_nan());
     }
 
     /// 10 of 20 at ½: 184756 / 2^20; 3 of 7 at 0.2: 35 · 0.2³ · 0.8⁴.

@@ -7,6 +7,9 @@ use crate::error::TallyError;
 /// Below this p the split is not believed. A false alarm stops an experiment, so it is rarer than one in twenty.
 pub const LEVEL: f64 = 0.001;
 
+/// The least weight beside the heaviest: so that the statistic stays within the range of numbers.
+const LEAST: f64 = 1e-280;
+
 /// The answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SampleRatio {
@@ -61,13 +64,13 @@ pub fn sample_ratio(units: &[i64], weights: &[f64]) -> Result<Result<SampleRatio
             "At least one arm must be meant to have units.",
         );
     }
-    // By a power of two, so that no weight is rounded.
+    // By a power of two, so that no weight is rounded; and none so small beside another that it vanishes.
     let scale = f64::from_bits(heaviest.to_bits() & f64::INFINITY.to_bits()).max(f64::MIN_POSITIVE);
     let arms: Vec<(f64, f64)> = units
         .iter()
         .zip(weights)
         .filter(|(_, w)| **w > 0.0)
-        .map(|(n, w)| (*n as f64, w / scale))
+        .map(|(n, w)| (*n as f64, (w / scale).max(LEAST)))
         .collect();
     let total = arms.iter().map(|arm| arm.0).sum::<f64>();
     // The sum of the weights, and what it has lost by rounding (Knuth).
@@ -103,4 +106,22 @@ pub fn sample_ratio(units: &[i64], weights: &[f64]) -> Result<Result<SampleRatio
         p: chi_square_tail(statistic, df),
         misplaced,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bug: an arm of 10^-616 of the traffic without units was 0 / 0 units off, and the chance of that was never computed to its end.
+    #[test]
+    fn a_weight_that_vanishes_beside_another() {
+        let test = |units: [i64; 2]| {
+            sample_ratio(&units, &[1e308, 1e-308])
+                .expect("arguments")
+                .expect("a test")
+        };
+        assert!(test([5, 0]).p > 0.999);
+        let misplaced = test([i64::MAX, i64::MAX]);
+        assert!(misplaced.p == 0.0 && misplaced.statistic.is_finite(), "{misplaced:?}");
+    }
 }

@@ -123,7 +123,7 @@ BEGIN
     END IF;
     -- What the sum of the weights has lost by rounding (Knuth).
     weight := 0;
-    FOR w IN SELECT CASE WHEN ln(x) - ln(scale) < -640 THEN 1e-280 ELSE x / scale END FROM unnest(weights) WITH ORDINALITY u(x, i)
+    FOR w IN SELECT CASE WHEN ln(x) - ln(scale) < -322 THEN 1e-140 ELSE x / scale END FROM unnest(weights) WITH ORDINALITY u(x, i)
               WHERE x > 0 ORDER BY i LOOP
         next := weight + w;
         lost := lost + ((weight - (next - (next - weight))) + (w - (next - weight)));
@@ -131,7 +131,7 @@ BEGIN
     END LOOP;
     -- n weight - total w to the last digit: units near what is expected would lose those of the difference.
     statistic := 0;
-    FOR n, w IN SELECT x, CASE WHEN ln(y) - ln(scale) < -640 THEN 1e-280 ELSE y / scale END
+    FOR n, w IN SELECT x, CASE WHEN ln(y) - ln(scale) < -322 THEN 1e-140 ELSE y / scale END
                   FROM unnest(units, weights) WITH ORDINALITY u(x, y, i) WHERE y > 0 ORDER BY i LOOP
         apart := (n * weight - total * w) + n * lost;
         IF tally_internal._within(n, weight, total, w) THEN

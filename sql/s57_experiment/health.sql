@@ -37,11 +37,11 @@ BEGIN
     PERFORM tally_internal._check_as_of($2, format('SELECT * FROM tally.experiment_health(%L);', tally_internal._called(e)));
     SELECT array_agg(s.units ORDER BY s.place) FILTER (WHERE s.place IS NOT NULL) AS units,
         array_agg(s.weight ORDER BY s.place) FILTER (WHERE s.place IS NOT NULL) AS weights,
-           string_agg(format('%s %s of %s %%', s.arm, s.units, round((100 * s.weight)::numeric, 1)),
-               ', ' ORDER BY s.place) FILTER (WHERE s.place IS NOT NULL) AS words,
+           string_agg(format('%s %s (%spromised %s %%)', s.arm, s.units, round(100.0 * s.units / NULLIF(s.declared, 0), 1) || ' %, ',
+               round((100 * s.weight)::numeric, 1)), ', ' ORDER BY s.place) FILTER (WHERE s.place IS NOT NULL) AS words,
            COALESCE(sum(s.units), 0) AS counted, COALESCE(sum(s.mixed), 0) AS mixed, COALESCE(sum(s.units) FILTER (WHERE s.place IS NULL), 0) AS strange,
            string_agg(s.arm, ', ' ORDER BY s.arm) FILTER (WHERE s.place IS NULL) AS strangers, min(s.units) FILTER (WHERE s.weight > 0) AS least
-      INTO split FROM tally_internal._split(e, $2) s;
+      INTO split FROM (SELECT x.*, sum(x.units) FILTER (WHERE x.place IS NOT NULL) OVER () AS declared FROM tally_internal._split(e, $2) x) s;
     SELECT * INTO odd FROM tally_internal._odd_exposures(e);
     SELECT * INTO srm FROM tally.sample_ratio(split.units, split.weights);
     RETURN QUERY SELECT 'sample_ratio', CASE WHEN srm.mismatch OR srm.misplaced > 0 THEN 'error' WHEN srm.p IS NULL THEN 'no_data' ELSE 'ok' END, srm.p,

@@ -8,7 +8,7 @@ use crate::error::TallyError;
 pub const LEVEL: f64 = 0.001;
 
 /// The least weight beside the heaviest: so that the statistic stays within the range of numbers.
-const LEAST: f64 = 1e-280;
+const LEAST: f64 = 1e-140;
 
 /// The answer.
 #[derive(Debug, Clone, Copy, PartialEq)]

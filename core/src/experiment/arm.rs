@@ -104,9 +104,9 @@ impl<const K: usize> Arm<K> {
     /// v' Σ w. What explains a value nearly all leaves little of it, and would leave few of its digits.
     fn covariance(&self, v: [f64; K], w: [f64; K]) -> f64 {
         let mut sum = Products::default();
-        for i in 0..K {
-            for j in 0..K {
-                sum.add(v[i], w[j], self.cov[i][j]);
+        for (row, a) in self.cov.iter().zip(v) {
+            for (cov, b) in row.iter().zip(w) {
+                sum.add(a, b, *cov);
             }
         }
         sum.value()

@@ -150,10 +150,11 @@ BEGIN
         failed := failed + 1;
     END LOOP;
     IF posting IS NOT NULL THEN
-        PERFORM tally_internal._keep_back(k.id, as_of) FROM tally.channels k WHERE k.kind = 'webhook'
+        PERFORM tally_internal._keep_back(k.id, as_of, most) FROM tally.channels k WHERE k.kind = 'webhook'
             AND k.id IN (SELECT x.channel_id FROM tally.notifications x WHERE x.status = 'pending');
         FOR n IN SELECT x.* FROM tally.notifications x JOIN tally.channels k ON k.id = x.channel_id AND k.kind = 'webhook'
-                  WHERE x.status = 'pending' AND x.not_before <= as_of AND NOT tally_internal._is_held(k, x.group_key, as_of)
+                  WHERE x.status = 'pending' AND x.not_before <= as_of
+                    AND (k.quiet IS NULL OR NOT tally_internal._is_held(k, x.group_key, as_of))
                   ORDER BY x.not_before, x.id LIMIT most FOR UPDATE OF x SKIP LOCKED LOOP
             SELECT * INTO c FROM tally.channels x WHERE x.id = n.channel_id;
             UPDATE tally.notifications x SET status = 'leased', attempts = x.attempts + 1, leased_until = as_of + interval '2 minutes' WHERE x.id = n.id;
@@ -186,7 +187,9 @@ COMMENT ON FUNCTION tally.deliver(timestamptz, int) IS
 CREATE OR REPLACE FUNCTION tally.claim_notifications(channel text, most int DEFAULT 10, lease interval DEFAULT '2 minutes', as_of timestamptz DEFAULT now(),
                                           who bigint DEFAULT tally_internal._me())
 RETURNS TABLE (id bigint, idempotency_key text, attempt int, url text, headers jsonb, body jsonb)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
+-- In the order of the index of what is due, as in _keep_back().
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' SET enable_sort = off SET enable_seqscan = off
+    SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     caller regrole := tally_internal._caller(who);
@@ -198,12 +201,12 @@ BEGIN
             format('SELECT * FROM tally.claim_notifications(%L);', channel));
     END IF;
     PERFORM tally_internal._check_as_of(as_of, format('SELECT * FROM tally.claim_notifications(%L);', channel));
-    PERFORM tally_internal._keep_back(c.id, as_of);
+    PERFORM tally_internal._keep_back(c.id, as_of, most);
     RETURN QUERY
     WITH due AS (
         SELECT x.id FROM tally.notifications x
          WHERE x.channel_id = c.id AND ((x.status = 'pending' AND x.not_before <= as_of) OR (x.status = 'leased' AND x.leased_until <= as_of))
-           AND NOT tally_internal._is_held(c, x.group_key, as_of)
+           AND (c.quiet IS NULL OR NOT tally_internal._is_held(c, x.group_key, as_of))
          ORDER BY x.not_before, x.id LIMIT most FOR UPDATE SKIP LOCKED
     ), taken AS (
         UPDATE tally.notifications x SET status = 'leased', attempts = x.attempts + 1, leased_until = as_of + lease FROM due WHERE x.id = due.id RETURNING x.*

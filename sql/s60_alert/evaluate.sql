@@ -218,12 +218,17 @@ COMMENT ON PROCEDURE tally.evaluate_scheduled() IS
 
 CREATE OR REPLACE FUNCTION tally_internal._purge(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    threshold int;
 BEGIN
     -- Once an hour is often enough.
     IF date_trunc('minute', as_of) <> date_trunc('hour', as_of) THEN RETURN; END IF;
     -- The latest tick of each threshold stays, because it says what has been evaluated.
-    DELETE FROM tally.evaluations e WHERE e.tick < as_of - interval '2 days'
-       AND e.tick < (SELECT max(x.tick) FROM tally.evaluations x WHERE x.threshold_id = e.threshold_id);
+    -- By the key, threshold by threshold: a million entries that stay are not read.
+    FOR threshold IN SELECT t.id FROM tally.thresholds t LOOP
+        DELETE FROM tally.evaluations e WHERE e.threshold_id = threshold
+           AND e.tick < LEAST(as_of - interval '2 days', (SELECT max(x.tick) FROM tally.evaluations x WHERE x.threshold_id = threshold));
+    END LOOP;
     DELETE FROM tally.notifications n WHERE n.status = 'sent' AND n.sent_at < as_of - interval '30 days';
     DELETE FROM tally.notification_groups g WHERE g.last_flush < as_of - interval '400 days'
        AND NOT EXISTS (SELECT FROM tally.notification_members m WHERE m.channel_id = g.channel_id AND m.group_hash = g.group_hash);

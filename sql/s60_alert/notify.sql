@@ -61,23 +61,35 @@ COMMENT ON FUNCTION tally_internal._notify(bigint, text, timestamptz) IS
 'Tells of a change of an incident: NOTIFY tally_incident with the commit, and an outbox row per channel that matches and that routes allow, unless a silence '
     'or inhibition keeps it back.';
 
-CREATE OR REPLACE FUNCTION tally_internal._keep_back(channel_id int, at timestamptz) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._keep_back(channel_id int, at timestamptz, most int) RETURNS void
+-- In the order of the index of what is due. Sorted first, every message that waits would be read for each that is handed out.
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_sort = off SET enable_seqscan = off SET enable_bitmapscan = off
+    SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
+    c      tally.channels;
     n      tally.notifications;
     i      tally.incidents;
+    told   bigint;
     kept   record;
     events jsonb;
+    ready  int := 0;
 BEGIN
     IF NOT EXISTS (SELECT FROM tally.silence_anchors a WHERE a.ends_at > at) THEN RETURN; END IF;
-    -- What nobody has been handed yet. A message that was tried before may have arrived.
-    FOR n IN SELECT x.* FROM tally.notifications x WHERE x.channel_id = channel_id AND x.status = 'pending' AND x.attempts = 0 AND x.not_before <= at
-              ORDER BY x.id FOR UPDATE SKIP LOCKED LOOP
+    SELECT * INTO c FROM tally.channels x WHERE x.id = channel_id;
+    -- What nobody has been handed yet. A message that was tried before may have arrived. They come in the order in which they are handed out, and
+    -- what is not handed out now need not be looked at now.
+    FOR n IN SELECT x.* FROM tally.notifications x
+              WHERE x.channel_id = channel_id AND x.status = 'pending' AND x.attempts = 0 AND x.not_before <= at
+                AND (c.quiet IS NULL OR NOT tally_internal._is_held(c, x.group_key, at))
+              ORDER BY x.not_before, x.id FOR UPDATE SKIP LOCKED LOOP
+        EXIT WHEN ready = most;
         events := n.events;
-        FOR i IN SELECT x.* FROM tally.incidents x WHERE x.status IN ('new', 'acknowledged') AND x.recovered_at IS NULL AND x.suppressed_by IS NULL
-                    AND x.id IN (SELECT (e ->> 'incident')::bigint FROM jsonb_array_elements(n.events) e) ORDER BY x.id
-                  FOR NO KEY UPDATE SKIP LOCKED LOOP
+        -- One at a time by its key, whatever is known of the table: joined without statistics, each message read all open incidents.
+        FOR told IN SELECT DISTINCT (e ->> 'incident')::bigint FROM jsonb_array_elements(n.events) e ORDER BY 1 LOOP
+            SELECT x.* INTO i FROM tally.incidents x WHERE x.id = told AND x.status IN ('new', 'acknowledged') AND x.recovered_at IS NULL
+                AND x.suppressed_by IS NULL FOR NO KEY UPDATE SKIP LOCKED;
+            CONTINUE WHEN NOT FOUND;
             SELECT * INTO kept FROM tally_internal._suppression(i, at);
             -- An inhibitor that fires in the same tick came too late.
             CONTINUE WHEN kept.silence_id IS NULL;
@@ -89,13 +101,16 @@ BEGIN
         END LOOP;
         IF events = '[]' THEN
             DELETE FROM tally.notifications x WHERE x.id = n.id;
+            CONTINUE;
         ELSIF events <> n.events THEN
             UPDATE tally.notifications x SET events = events WHERE x.id = n.id;
         END IF;
+        ready := ready + 1;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally_internal._keep_back(int, timestamptz) IS
-'Takes out of a channel''s messages that are due what a silence keeps back that began since they were written. What still fires when it is over is told then.';
+COMMENT ON FUNCTION tally_internal._keep_back(int, timestamptz, int) IS
+'Takes out of a channel''s messages that are due what a silence keeps back that began since they were written, until as many as shall be handed out are '
+    'left. What still fires when it is over is told then.';
 
 CREATE OR REPLACE FUNCTION tally_internal._release(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -118,5 +133,5 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally_internal._release(timestamptz) IS 'Tells of incidents that still fire when what kept their notification back is over.';
-REVOKE ALL ON FUNCTION tally_internal._notify(bigint, text, timestamptz), tally_internal._keep_back(int, timestamptz),
+REVOKE ALL ON FUNCTION tally_internal._notify(bigint, text, timestamptz), tally_internal._keep_back(int, timestamptz, int),
     tally_internal._release(timestamptz) FROM PUBLIC;

@@ -90,13 +90,15 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- All samples of a tick are of one bucket.
     seen   timestamptz := (observed #>> '{0,sample,bucket}')::timestamptz;
-    closed jsonb[];
+    closed jsonb;
 BEGIN
     IF seen IS NULL THEN RETURN observed; END IF;
-    SELECT array_agg(i.labels) INTO closed FROM tally.incidents i WHERE i.threshold_id = threshold_id AND i.kind = 'breach' AND i.closed_bucket >= seen;
+    SELECT jsonb_agg(i.labels) INTO closed FROM tally.incidents i WHERE i.threshold_id = threshold_id AND i.kind = 'breach' AND i.closed_bucket >= seen;
     IF closed IS NULL THEN RETURN observed; END IF;
-    RETURN (SELECT jsonb_agg(CASE WHEN o -> 'labels' = ANY (closed)
-                                  THEN jsonb_set(o, '{sample,closed}', 'true') ELSE o END) FROM jsonb_array_elements(observed) o);
+    -- Joined as a whole. One by one, 10,000 among 10,000 are a hundred million comparisons.
+    RETURN (SELECT jsonb_agg(CASE WHEN c.labels IS NULL THEN o.o ELSE jsonb_set(o.o, '{sample,closed}', 'true') END)
+              FROM jsonb_array_elements(observed) o(o)
+              LEFT JOIN (SELECT DISTINCT x AS labels FROM jsonb_array_elements(closed) x) c ON c.labels = o.o -> 'labels');
 END $$;
 COMMENT ON FUNCTION tally_internal._mark_closed(int, jsonb) IS
 'Marks samples of a bucket that an incident of the same labels had judged before a person closed it: only a newer bucket can page again.';
@@ -137,13 +139,17 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     k    tally.threshold_states;
+    seen timestamptz;
     step jsonb;
 BEGIN
     SELECT * INTO k FROM tally.threshold_states x WHERE x.threshold_id = t.id AND x.kind = kind;
     IF NOT holds AND k.threshold_id IS NULL THEN RETURN; END IF;
-    IF k.threshold_id IS NULL AND EXISTS (SELECT FROM tally.incidents i JOIN tally.evaluations e ON e.threshold_id = i.threshold_id AND e.tick = tick
-                                           WHERE i.threshold_id = t.id AND i.kind = kind AND i.closed_bucket >= e.bucket) THEN
-        RETURN;
+    IF k.threshold_id IS NULL THEN
+        -- First the bucket, then the incidents by it: joined, all incidents of the threshold may be read.
+        SELECT e.bucket INTO seen FROM tally.evaluations e WHERE e.threshold_id = t.id AND e.tick = tick;
+        IF seen IS NOT NULL AND EXISTS (SELECT FROM tally.incidents i WHERE i.threshold_id = t.id AND i.kind = kind AND i.closed_bucket >= seen) THEN
+            RETURN;
+        END IF;
     END IF;
     -- It must hold at two ticks in a row, because one may be an accident.
     step := tally.alert_step(CASE WHEN k.threshold_id IS NOT NULL THEN to_jsonb(k) END, jsonb_build_object('value', holds::int),

@@ -127,12 +127,11 @@ BEGIN
     UNION ALL
     SELECT 'incidents created', 'ok', count(*), 'incidents', 'in the last 24 hours', NULL FROM tally.incidents i WHERE i.opened_at > as_of - interval '1 day'
     UNION ALL
-    SELECT 'time to acknowledge', 'ok',
-        avg(extract(epoch FROM l.acknowledged_at - l.began_at)) FILTER (WHERE l.acknowledged_at > as_of - interval '30 days')::float8, 's',
-           'mean of the last 30 days', NULL FROM tally.incident_lives l
-    UNION ALL
-    SELECT 'time to resolve', 'ok', avg(extract(epoch FROM l.resolved_at - l.began_at)) FILTER (WHERE l.resolved_at > as_of - interval '30 days')::float8, 's',
-           'mean of the last 30 days', NULL FROM tally.incident_lives l;
+    SELECT m.name, 'ok', m.seconds, 's', 'mean of the last 30 days', NULL
+      FROM (SELECT avg(extract(epoch FROM l.acknowledged_at - l.began_at)) FILTER (WHERE l.acknowledged_at > as_of - interval '30 days')::float8 AS first,
+                   avg(extract(epoch FROM l.resolved_at - l.began_at)) FILTER (WHERE l.resolved_at > as_of - interval '30 days')::float8 AS last
+              FROM tally.incident_lives l) x,
+           LATERAL (VALUES ('time to acknowledge', x.first), ('time to resolve', x.last)) m(name, seconds);
 END $$;
 COMMENT ON FUNCTION tally_internal._incident_health(timestamptz) IS 'How incidents do: the outbox, and how fast they are handled. The rows of tally.health.';
 

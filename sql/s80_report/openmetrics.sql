@@ -72,9 +72,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                          jsonb_build_object('threshold', i.threshold, 'severity', i.severity), count(*), '_total')
       FROM tally.incidents i GROUP BY i.threshold, i.severity
     UNION ALL
-    SELECT tally_internal._sample('tally_incidents', 'gauge', 'Incidents by status.', jsonb_build_object('status', x.status),
-                         (SELECT count(*) FROM tally.incidents i WHERE i.status = x.status))
+    SELECT tally_internal._sample('tally_incidents', 'gauge', 'Incidents by status.', jsonb_build_object('status', x.status), COALESCE(c.n, 0))
       FROM unnest('{new,acknowledged,resolved,reviewed}'::text[]) x(status)
+      LEFT JOIN (SELECT i.status, count(*) AS n FROM tally.incidents i GROUP BY i.status) c USING (status)
     UNION ALL
     -- Without values there is no quantile.
     SELECT tally_internal._sample('awf_alerts_resolution_time_ms', 'summary',
@@ -85,9 +85,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            LATERAL (VALUES ('{"quantile": "0.5"}'::jsonb, COALESCE(r.quantiles[1], 'NaN'), ''), ('{"quantile": "0.95"}', COALESCE(r.quantiles[2], 'NaN'), ''),
                            ('{}', r.n, '_count'), ('{}', COALESCE(r.total, 0), '_sum')) m(labels, value, suffix)
     UNION ALL
-    SELECT tally_internal._sample('tally_outbox', 'gauge', 'Notifications by status.', jsonb_build_object('status', x.status),
-                         (SELECT count(*) FROM tally.notifications n WHERE n.status = x.status))
+    SELECT tally_internal._sample('tally_outbox', 'gauge', 'Notifications by status.', jsonb_build_object('status', x.status), COALESCE(c.n, 0))
       FROM unnest('{pending,leased,dead}'::text[]) x(status)
+      LEFT JOIN (SELECT n.status, count(*) AS n FROM tally.notifications n WHERE n.status IN ('pending', 'leased', 'dead') GROUP BY n.status) c USING (status)
     UNION ALL
     SELECT tally_internal._sample('tally_outbox_lag_seconds', 'gauge', 'How long the oldest notification has been due; 0 when none is.', '{}',
                          GREATEST(COALESCE(extract(epoch FROM as_of - min(n.not_before)), 0), 0)::float8)

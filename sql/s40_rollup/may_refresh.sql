@@ -8,6 +8,16 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._due(int) IS 'Whether a rollup has marks.';
 
+CREATE OR REPLACE FUNCTION tally_internal._all_due(rollups int[]) RETURNS int[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- One mark of each is looked for by the key. A join might read all marks.
+    RETURN ARRAY(SELECT r.id FROM tally.rollups r
+                  WHERE r.id = ANY (rollups) AND ((SELECT true FROM tally.dirty d WHERE d.rollup_id = r.id LIMIT 1)
+                     OR (SELECT true FROM tally.dirty_ranges g WHERE g.rollup_id = r.id LIMIT 1) OR (r.key IS NOT NULL AND tally_internal._keys_due(r))));
+END $$;
+COMMENT ON FUNCTION tally_internal._all_due(int[]) IS 'Those of some rollups that have marks, asked once for all.';
+
 CREATE OR REPLACE FUNCTION tally_internal._may_refresh(role regrole, rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- These roles may: its owner, the owners of rollups that stand on it, and whoever may run the schedules.

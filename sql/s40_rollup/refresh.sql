@@ -235,6 +235,9 @@ DECLARE
     caller regrole := tally_internal._caller(who);
     one   tally.rollups;
     chain int[];
+    due   int[];
+    did   boolean := false;
+    every boolean;
     unit  record;
     began timestamptz;
 BEGIN
@@ -244,19 +247,22 @@ BEGIN
         PERFORM tally_internal._check_refresh(caller, one.id);
         chain := tally_internal._with_ancestors(one.id);
     ELSE
-        SELECT array_agg(r.id ORDER BY r.id) INTO chain FROM tally.rollups r WHERE tally_internal._may_refresh(caller, r.id);
+        every := tally_internal._may_operate(caller, 'tally.refresh_scheduled(text)'::regprocedure);
+        SELECT array_agg(r.id ORDER BY r.id) INTO chain FROM tally.rollups r WHERE every OR tally_internal._may_refresh(caller, r.id);
     END IF;
     PERFORM tally_internal._announce('refresh_begins', NULL, to_jsonb(chain));
+    due := tally_internal._all_due(chain);
     FOR one IN SELECT r.* FROM tally.rollups r WHERE r.id = ANY (chain) ORDER BY r.id LOOP
         began := clock_timestamp();
         rollup := one.name;
         buckets := 0; inserted := 0; updated := 0; deleted := 0; error := NULL;
-        -- Nothing is due, so nothing is written, not even a lock.
-        IF NOT tally_internal._due(one.id) THEN
+        -- Nothing is due, so nothing is written, not even a lock. A refresh may mark what stands on its rollup, so after one each is asked anew.
+        IF one.id <> ALL (due) AND NOT (did AND tally_internal._due(one.id)) THEN
             duration_ms := extract(epoch FROM clock_timestamp() - began) * 1000;
             RETURN NEXT;
             CONTINUE;
         END IF;
+        did := true;
         IF name IS NOT NULL THEN
             PERFORM tally_internal._lock(one.id, true);
         ELSE

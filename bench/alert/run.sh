@@ -1,15 +1,22 @@
 #!/usr/bin/env bash
 # Owns: the speed of evaluation: 1,000 thresholds in one tick over the rollups of 10 M events, and one threshold of
-# 10,000 label sets, each calm, pending, and in the tick in which it fires. One run in a database of its own on the
-# server that PGHOST, PGPORT and PGUSER name.
+# 10,000 label sets, each calm, pending, and in the tick in which it fires; and, in sizes.sh, beside much that is open. One run in a database of
+# its own on the server that PGHOST, PGPORT and PGUSER name.
 #
-#   EVENTS=10000000 bench/alert/run.sh
+#   EVENTS=10000000 bench/alert/run.sh          PARTS=sizes bench/alert/run.sh for those alone
 set -euo pipefail
 
 events=${EVENTS:-10000000}
 db=${BENCH_DATABASE:-tally_bench_alert}
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 sql() { PGOPTIONS='-c client_min_messages=warning' psql -XqAt -v ON_ERROR_STOP=1 -d "$db" "$@"; }
 
+if [ "${PARTS:-}" = sizes ]; then
+    # shellcheck source=bench/alert/sizes.sh
+    . "$here/sizes.sh"
+    [ "${KEEP:-}" ] || psql -Xq -d postgres -c "DROP DATABASE IF EXISTS $db"
+    exit
+fi
 psql -Xq -d postgres -c "DROP DATABASE IF EXISTS $db" -c "CREATE DATABASE $db"
 echo "loading $events events and their rollups"
 sql -c 'CREATE EXTENSION pg_tally' -c "SELECT tally.generate_awf($events, until => '2025-06-01 00:00+00')" -c "SELECT tally.install_pack('awf')" \
@@ -58,4 +65,9 @@ tick 'all become pending' '2025-06-01 00:02Z' hot
 tick 'all are pending' '2025-06-01 00:03Z' hot
 tick 'all fire: 10,000 incidents' '2025-06-01 00:04Z' hot
 tick 'all go on firing' '2025-06-01 00:05Z' hot
+
+echo
+echo "beside much that is open"
+# shellcheck source=bench/alert/sizes.sh
+. "$here/sizes.sh"
 [ "${KEEP:-}" ] || psql -Xq -d postgres -c "DROP DATABASE IF EXISTS $db"

@@ -237,7 +237,6 @@ DECLARE
     chain int[];
     due   int[];
     did   boolean := false;
-    every boolean;
     unit  record;
     began timestamptz;
 BEGIN
@@ -247,15 +246,15 @@ BEGIN
         PERFORM tally_internal._check_refresh(caller, one.id);
         chain := tally_internal._with_ancestors(one.id);
     ELSE
-        every := tally_internal._may_operate(caller, 'tally.refresh_scheduled(text)'::regprocedure);
-        SELECT array_agg(r.id ORDER BY r.id) INTO chain FROM tally.rollups r WHERE every OR tally_internal._may_refresh(caller, r.id);
+        SELECT array_agg(r.id ORDER BY r.id) INTO chain
+          FROM (SELECT tally_internal._may_operate(caller, 'tally.refresh_scheduled(text)'::regprocedure) AS every OFFSET 0) o, tally.rollups r
+         WHERE o.every OR tally_internal._may_refresh(caller, r.id);
     END IF;
     PERFORM tally_internal._announce('refresh_begins', NULL, to_jsonb(chain));
     due := tally_internal._all_due(chain);
     FOR one IN SELECT r.* FROM tally.rollups r WHERE r.id = ANY (chain) ORDER BY r.id LOOP
         began := clock_timestamp();
-        rollup := one.name;
-        buckets := 0; inserted := 0; updated := 0; deleted := 0; error := NULL;
+        rollup := one.name; buckets := 0; inserted := 0; updated := 0; deleted := 0; error := NULL;
         -- Nothing is due, so nothing is written, not even a lock. A refresh may mark what stands on its rollup, so after one each is asked anew.
         IF one.id <> ALL (due) AND NOT (did AND tally_internal._due(one.id)) THEN
             duration_ms := extract(epoch FROM clock_timestamp() - began) * 1000;

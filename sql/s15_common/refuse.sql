@@ -6,6 +6,10 @@ BEGIN
     -- The calling statement makes the message, at length. The context would repeat it. RAISE takes no NULL, and shows an empty text as an
     -- empty line.
     IF NOT tally_internal._short_context() THEN RETURN; END IF;
+    -- An error that is caught leaves nothing, and one that is not undoes what its transaction has written. The server's log keeps this, on a standby too.
+    IF condition_name = 'insufficient_privilege' THEN
+        RAISE LOG USING MESSAGE = format('pg_tally refused %s in a session of %s: %s', current_user, session_user, message);
+    END IF;
     IF detail IS NOT NULL AND hint IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = condition_name, MESSAGE = message, DETAIL = detail, HINT = hint;
     ELSIF hint IS NOT NULL THEN

@@ -17,6 +17,19 @@ END $$;
 COMMENT ON FUNCTION tally_internal._counts_rows(int, text) IS
 'Whether a measure counts the rows of a cell: all of them. What counts some of them says how many people are behind neither those nor the rest.';
 
+CREATE OR REPLACE FUNCTION tally_internal._counts_some_people(rollup_id int, measure text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    source int := (SELECT r.source_rollup FROM tally.rollups r WHERE r.id = rollup_id);
+    said   text := (SELECT x.expression FROM tally.measures x WHERE x.rollup_id = rollup_id AND x.name = measure);
+BEGIN
+    RETURN said ~* '\m(filter|case|nullif)\M' OR EXISTS (SELECT FROM tally.measures s WHERE s.rollup_id = source AND s.type = 'tally.hll'
+        AND said ~ format('\m%s\M', regexp_replace(s.name, '(\W)', '\\\1', 'g')) AND tally_internal._counts_some_people(source, s.name));
+END $$;
+COMMENT ON FUNCTION tally_internal._counts_some_people(int, text) IS
+'Whether a measure counts people under a condition (FILTER, CASE, NULLIF), here or in a rollup below. Beside a count of all rows it would tell of the rest.';
+
 CREATE OR REPLACE FUNCTION tally_internal._tables_behind(rollup_id int) RETURNS regclass[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE down AS (
@@ -56,6 +69,12 @@ BEGIN
             format('There are %s.', COALESCE((SELECT string_agg(quote_literal(m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m
                                                WHERE m.rollup_id = r.id AND m.type = 'tally.hll'), 'none')),
             format('SELECT tally.alter_rollup(%L, add_measures => ''{"people": "tally.hll(user_id)"}'');', tally_internal._called(r)));
+    ELSIF tally_internal._counts_some_people(r.id, made.people) THEN
+        PERFORM tally_internal._refuse('feature_not_supported',
+            format('people of release %L must be all people of a cell, got %L, which counts some of them', made.name, made.people),
+            format('It is %s. Beside a count of all rows it would tell of the others, without saying how many they are: make what it asks for a dimension.',
+                   (SELECT m.expression FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = made.people)),
+            format('SELECT tally.alter_rollup(%L, add_measures => ''{"all_people": "tally.hll(user_id)"}'');', tally_internal._called(r)));
     END IF;
     SELECT m INTO bad FROM unnest(made.measures) m WHERE NOT tally_internal._counts_rows(r.id, m);
     IF FOUND OR (SELECT count(DISTINCT m) FROM unnest(made.measures) m) < cardinality(made.measures) THEN
@@ -63,7 +82,9 @@ BEGIN
             format('measures of release %L must be counts of all rows of rollup %L, each once, got %s', made.name, r.name,
                    COALESCE(quote_literal(bad), made.measures::text)),
             format('For count(*) it is proved that totals do not expose hidden cells. A count of some rows shows a part of a cell, and the rest, without '
-                   'saying how many people are behind them: make what it filters by a dimension. Counts of all rows are %s.',
+                   'saying how many people are behind them: make what it filters by a dimension. %sCounts of all rows are %s.',
+                   (SELECT format('Metric %L over counts that are released is answered from the release by itself. ', x.name) FROM tally.metrics x
+                     WHERE x.rollup_id = r.id AND x.name = bad),
                    COALESCE((SELECT string_agg(quote_literal(m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m
                               WHERE m.rollup_id = r.id AND tally_internal._counts_rows(r.id, m.name)), 'none')), again);
     END IF;

@@ -38,10 +38,18 @@ BEGIN
                  LEFT JOIN tally.release_proofs q ON q.release_id = x.id AND q.bucket = b.since AND q.cell = c.cell AND q.measure = k.measure
                  LEFT JOIN w l ON l.number = q.low_table AND l.measure = k.measure AND l.cell = c.cell
                  LEFT JOIN w h ON h.number = q.high_table AND h.measure = k.measure AND h.cell = c.cell
-                WHERE c.hidden)
+                WHERE c.hidden),
+    apart AS (
+        SELECT i.total, i.part, (t.shown ->> x.people)::bigint - COALESCE((p.shown ->> x.people)::bigint, q.at_high) AS least,
+               (t.shown ->> x.people)::bigint - COALESCE((p.shown ->> x.people)::bigint, q.at_low) AS most
+          FROM within i JOIN c t ON t.cell = i.total JOIN c p ON p.cell = i.part LEFT JOIN proofs q ON q.cell = p.cell AND q.measure = x.people
+         WHERE NOT t.hidden AND (t.shown ->> x.people)::bigint > x.k AND NOT (i.over <@ b.disjoint OR array_to_string(i.over, ', ') = ANY (b.disjoint)))
     SELECT f.fault INTO fault FROM (
         SELECT format('cell %s is published with %s people, expected %s or more', c.cell, COALESCE(c.shown ->> x.people, 'no'), x.k) AS fault
           FROM c WHERE NOT c.hidden AND COALESCE((c.shown ->> x.people)::bigint, 0) < x.k
+        -- Where people add up, those who are not in a cell are the other cells.
+        UNION ALL SELECT format('cells %s and %s tell of %s people who are in one of them alone', a.total, a.part, a.least) FROM apart a
+          WHERE a.least > 0 AND a.most < x.k
         UNION ALL SELECT format('cell %s is hidden and shows %s', c.cell, k.measure) FROM c CROSS JOIN k WHERE c.hidden AND c.shown ->> k.measure IS NOT NULL
         UNION ALL SELECT format('%s of cell %s has no proof', p.measure, p.cell) FROM proofs p WHERE p.found_ IS NULL OR p.at_low IS NULL OR p.at_high IS NULL
         UNION ALL SELECT format('the ends of %s of cell %s are not those of its tables', p.measure, p.cell) FROM proofs p

@@ -3,10 +3,12 @@
 
 use crate::pg::fmgr::Call;
 use crate::pg_fn;
+use std::collections::HashSet;
 use tally_core::error::{SqlState, TallyError};
 use tally_core::hex;
 use tally_core::privacy::attack::Witness;
-use tally_core::privacy::release::{Layer, Plan, Released, consistent, release};
+use tally_core::privacy::people::{complements, consistent};
+use tally_core::privacy::release::{Layer, Plan, Released, release};
 use tally_core::privacy::suppress::{Hidden, hide};
 use tally_core::privacy::table::{Relation, Table};
 use tally_core::privacy::{pseudonym, pseudonym_uuid};
@@ -153,6 +155,8 @@ fn protect(text: &str) -> Result<String, TallyError> {
         },
         floor: if *kind == Counts::People { least } else { 1 },
     });
+    let complements = complements(&people, &relations, &people_add, written.k);
+    let leaves_few: HashSet<usize> = complements.iter().map(|(_, part)| *part).collect();
     let plan = Plan {
         layers: layers.collect(),
         within: (0..kinds.len())
@@ -163,8 +167,10 @@ fn protect(text: &str) -> Result<String, TallyError> {
             .small
             .iter()
             .zip(&people)
-            .map(|(small, people)| *small || *people < written.k)
+            .enumerate()
+            .map(|(cell, (small, people))| *small || *people < written.k || leaves_few.contains(&cell))
             .collect(),
+        complements,
         k: written.k,
         relations: relations.clone(),
     };

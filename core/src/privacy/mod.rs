@@ -7,11 +7,13 @@
 //! * [`search`]: as few further cells as possible;
 //! * [`cuts`]: the inequalities by which these are found;
 //! * [`repair`]: safe patterns of tables of any size;
+//! * [`people`]: distinct people in totals and their parts;
 //! * [`release`]: tables of several measures, hidden together;
 //! * [`solver`]: the one place that speaks to the solver of linear and integer programs.
 
 pub mod attack;
 pub mod cuts;
+pub mod people;
 pub mod pseudonym;
 pub mod release;
 mod repair;

@@ -32,8 +32,10 @@ pub struct Plan {
     pub layers: Vec<Layer>,
     /// Pairs of layers of which the first is at most the second in every cell.
     pub within: Vec<(usize, usize)>,
-    /// The cells of fewer than k people.
+    /// The cells of fewer than k people, and those of [`Plan::complements`].
     pub small: Vec<bool>,
+    /// Pairs of a total and a cell within it, as [`super::people::complements`] finds them.
+    pub complements: Vec<(usize, usize)>,
     /// The fewest people of a published cell.
     pub k: u64,
 }
@@ -161,7 +163,7 @@ pub fn release(plan: &Plan) -> Result<Released, TallyError> {
         let mut changed = false;
         for variable in (0..mask.len()).filter(|i| mask[*i]) {
             let cell = variable % n;
-            if safe(plan, &attack, &table, variable, &mut known)? {
+            if safe(plan, &attack, &table, (variable, &hidden), &mut known)? {
                 continue;
             }
             if !plan.small[cell] {
@@ -195,10 +197,24 @@ impl Known {
     }
 }
 
-/// Whether the reader must think more than one number possible of a hidden cell, and k.
-fn safe(plan: &Plan, attack: &Attack, table: &Table, variable: usize, known: &mut Known) -> Result<bool, TallyError> {
+/// Whether the reader must think more than one number possible of a hidden cell, and k; and so of the people of a published total who are not in it.
+fn safe(
+    plan: &Plan,
+    attack: &Attack,
+    table: &Table,
+    (variable, hidden): (usize, &[bool]),
+    known: &mut Known,
+) -> Result<bool, TallyError> {
     let value = table.people[variable];
-    let enough = |(low, high): (u64, u64)| high > low && high >= plan.k;
+    let least = plan
+        .complements
+        .iter()
+        .filter(|(total, part)| *part == variable && !hidden[*total]);
+    let least = least
+        .map(|(total, _)| table.people[*total].saturating_sub(plan.k).max(1))
+        .min()
+        .unwrap_or(u64::MAX);
+    let enough = |(low, high): (u64, u64)| high > low && high >= plan.k && low <= least;
     known.add(&vec![(variable, value)]);
     if enough(known.0[&variable]) {
         return Ok(true);
@@ -211,8 +227,11 @@ fn safe(plan: &Plan, attack: &Attack, table: &Table, variable: usize, known: &mu
         )));
     }
     match attack.end(variable, true)? {
-        End::Open => return Ok(true),
+        End::Open => known.add(&vec![(variable, u64::MAX)]),
         End::At(_, witness) => known.add(&witness),
+    }
+    if enough(known.0[&variable]) {
+        return Ok(true);
     }
     if let End::At(_, witness) = attack.end(variable, false)? {
         known.add(&witness);
@@ -276,37 +295,4 @@ fn prove(attack: &Attack, mask: &[bool], hidden: Vec<bool>, n: usize, plan: &Pla
         });
     }
     Ok(released)
-}
-
-/// Estimates of distinct people as far as their relations allow: a total is from its greatest part to the sum of its parts, and nothing is
-/// more than `most`.
-pub fn consistent(estimates: &[u64], most: &[u64], relations: &[(usize, Vec<usize>)]) -> Vec<u64> {
-    let mut people: Vec<u64> = estimates.iter().zip(most).map(|(e, m)| *e.min(m)).collect();
-    let mut of_total: Vec<Vec<&Vec<usize>>> = vec![Vec::new(); people.len()];
-    for (total, parts) in relations {
-        of_total[*total].push(parts);
-    }
-    let mut waiting: Vec<usize> = (0..people.len()).filter(|cell| !of_total[*cell].is_empty()).collect();
-    let mut open: Vec<bool> = of_total.iter().map(|parts| !parts.is_empty()).collect();
-    // Parts before their totals; what is a part of itself stays as it is, and is refused with the table.
-    loop {
-        let ready = |cell: &usize| of_total[*cell].iter().all(|parts| parts.iter().all(|p| !open[*p]));
-        let (now, later): (Vec<usize>, Vec<usize>) = waiting.into_iter().partition(ready);
-        if now.is_empty() {
-            return people;
-        }
-        for total in now {
-            let sums = of_total[total]
-                .iter()
-                .map(|parts| parts.iter().map(|p| people[*p]).sum());
-            let sum: u64 = sums.min().unwrap_or(u64::MAX);
-            let greatest = of_total[total]
-                .iter()
-                .flat_map(|parts| parts.iter().map(|p| people[*p]))
-                .max();
-            people[total] = people[total].min(sum).max(greatest.unwrap_or(0));
-            open[total] = false;
-        }
-        waiting = later;
-    }
 }

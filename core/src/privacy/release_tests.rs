@@ -1,5 +1,6 @@
 //! Tests of releases against a reader who tries every table of all measures together.
 
+use super::people::complements;
 use super::release::{Layer, Plan, Released, release};
 use proptest::prelude::*;
 
@@ -29,7 +30,9 @@ fn totals(inner: &[u64]) -> Vec<u64> {
 
 /// People and all their events.
 fn plan(people: Vec<u64>, adds: bool, events: &[u64], k: u64) -> Plan {
-    let small = people.iter().map(|p| *p < k).collect();
+    let complements = complements(&people, &relations(), &[adds; 6], k);
+    let few = |(cell, p): (usize, &u64)| *p < k || complements.iter().any(|(_, part)| *part == cell);
+    let small = people.iter().enumerate().map(few).collect();
     let layer = |values: Vec<u64>, adds: bool, floor: u64| Layer {
         values,
         adds: vec![adds; 6],
@@ -40,6 +43,7 @@ fn plan(people: Vec<u64>, adds: bool, events: &[u64], k: u64) -> Plan {
         layers: vec![layer(people, adds, 0), layer(totals(events), true, 1)],
         within: vec![(0, 1)],
         small,
+        complements,
         k,
     }
 }
@@ -131,6 +135,34 @@ fn a_cell_without_people_is_hidden_too() {
     // Events of nobody known may be those of one person.
     let plan = plan(vec![0, 20, 20, 20, 20, 40, 20, 40, 60], true, &[5, 40, 50, 60], 10);
     assert!(release(&plan).expect("there is a pattern").hidden[0]);
+}
+
+#[test]
+fn a_cell_of_all_but_a_few_people_of_a_total_is_hidden() {
+    // Of 30 people of the first row 28 are in its first cell and 25 in its second: two are not in the first, five not in the second.
+    let plan = plan(vec![28, 25, 40, 40, 30, 60, 50, 50, 80], false, &[30, 30, 50, 50], 10);
+    assert_eq!(plan.complements, [(4, 0), (4, 1)]);
+    let released = release(&plan).expect("there is a pattern");
+    for cell in 0..2 {
+        let (low, high) = proof_ends(&released, 9, cell);
+        assert!(released.hidden[cell] && (released.hidden[4] || low <= 20) && high.is_none_or(|h| h >= 10));
+    }
+}
+
+#[test]
+fn complements_are_those_of_people_who_do_not_add_up() {
+    let relations = [(2, vec![0, 1]), (3, vec![2, 4])];
+    let people = [50, 48, 52, 53, 30];
+    assert_eq!(complements(&people, &relations, &[true, true], 10), []);
+    assert_eq!(
+        complements(&people, &relations, &[false, true], 10),
+        [(2, 0), (2, 1), (3, 0), (3, 1)]
+    );
+    assert_eq!(
+        complements(&people, &relations, &[true, false], 10),
+        [(3, 0), (3, 1), (3, 2)]
+    );
+    assert_eq!(complements(&people, &relations, &[false, false], 2), [(3, 2)]);
 }
 
 #[test]

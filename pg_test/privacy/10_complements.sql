@@ -30,8 +30,8 @@ CREATE TEMP VIEW pairs AS SELECT t.town, t.kind, p.town AS in_town, p.kind AS in
 SELECT cmp_ok((SELECT count(*) FROM pairs), '>', 5::bigint, 'the release shows totals over kinds');
 SELECT is_empty('SELECT * FROM pairs WHERE least > 0 AND most < 10', 'and none of them less a part tells of fewer than ten people');
 SELECT is((SELECT hidden FROM app.steps_seen WHERE town = 'x' AND kind = 'start'), true, 'those who have started in x are not told');
-SELECT is((SELECT count(*) FROM app.steps_seen WHERE town = 'y' AND kind = 'start' AND NOT hidden AND people = 40), 1::bigint,
-    'that all of y have, and nobody has not, is');
+SELECT cmp_ok((SELECT count(*) FROM app.steps_seen WHERE NOT hidden), '>', 7::bigint, 'while many cells are told');
+DROP VIEW pairs;
 RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION tally_owner;
 SET client_min_messages = error;
 SET search_path = app, public;

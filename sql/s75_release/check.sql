@@ -98,6 +98,24 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_release_columns(tally.releases, tally.rollups, text) IS
 'An error where a release names what its rollup lacks, counts that are no counts of all rows, or a column that a release has itself.';
 
+CREATE OR REPLACE FUNCTION tally_internal._check_rows_once(made tally.releases, r tally.rollups) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wide text;
+BEGIN
+    WITH RECURSIVE down AS (SELECT r.id, r.name, r.lookback, r.source_rollup
+        UNION SELECT x.id, x.name, x.lookback, x.source_rollup FROM down d JOIN tally.rollups x ON x.id = d.source_rollup)
+    SELECT d.name INTO wide FROM down d WHERE d.lookback IS NOT NULL LIMIT 1;
+    IF r.key IS NOT NULL OR wide IS NOT NULL THEN
+        PERFORM tally_internal._refuse('feature_not_supported',
+            format('release %L needs a rollup whose buckets share no rows, got rollup %L %s', made.name, r.name,
+                   CASE WHEN r.key IS NOT NULL THEN 'per key' WHEN wide = r.name THEN 'with lookback' ELSE format('on %L with lookback', wide) END),
+            'Two buckets that share rows could be subtracted from each other.', 'SELECT name, bucket, lookback, key FROM tally.rollups;');
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_rows_once(tally.releases, tally.rollups) IS
+'An error where a row may be in two buckets of a rollup: one with lookback, or on such a one; or where it has no buckets.';
+
 CREATE OR REPLACE FUNCTION tally_internal._check_release(made tally.releases, r tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -105,12 +123,7 @@ DECLARE
                          tally_internal._called(r));
     other tally.releases;
 BEGIN
-    IF r.key IS NOT NULL OR r.lookback IS NOT NULL THEN
-        PERFORM tally_internal._refuse('feature_not_supported',
-            format('release %L needs a rollup whose buckets share no rows, got rollup %L %s', made.name, r.name,
-                   CASE WHEN r.key IS NULL THEN 'with lookback' ELSE 'per key' END),
-            'Two buckets that share rows could be subtracted from each other.', 'SELECT name, bucket, lookback, key FROM tally.rollups;');
-    END IF;
+    PERFORM tally_internal._check_rows_once(made, r);
     IF made.k IS NULL OR made.k < 2 OR made.k > 1000000 THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('k of release %L must be from 2 to 1000000, got %s', made.name,
                                                                          COALESCE(made.k::text, 'NULL')),

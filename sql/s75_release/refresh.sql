@@ -22,6 +22,9 @@ BEGIN
             'What is published stands as it is. Numbers of another meaning are no continuation of it.',
             format('SELECT tally.drop_release(%L);', tally_internal._called(x)));
     END IF;
+    -- What lies below may have changed, and an older version let a release have more.
+    PERFORM tally_internal._check_release_columns(x, r, format('SELECT tally.drop_release(%L);', tally_internal._called(x))),
+            tally_internal._check_rows_once(x, r);
     rule := tally_internal._release_rule(x, r);
     mine := tally_internal._tables_behind(r.id);
     FOR bucket IN SELECT (b ->> 'bucket')::timestamptz FROM tally.run_as(x.owner, r.search_path, format(

@@ -115,6 +115,8 @@ INSERT INTO attack VALUES
 ('an average of a day over its hours', 'SELECT app.naive_range(''2026-01-01 10:00Z'', ''2026-01-01 11:00Z'') - 552',
  'SELECT tally.metric_value(''visits'', ''2026-01-01 10:00Z'', ''2026-01-01 11:00Z'') - 552', 8),
 ('an export as CSV', NULL, 'SELECT substring(tally.export_csv(''{visits}'', ''2026-01-01'', ''2026-01-02'', by => ''{world,kind}'') FROM ''w1,b,([0-9]+)'')::numeric', 6),
+('how many rows a backfill wrote for an hour', NULL, 'SELECT written FROM tally_internal._progress((SELECT id FROM tally.rollups WHERE name = ''by_hour''),
+    ''-infinity'', ''2026-01-01 10:00Z'', ''2026-01-01 11:00Z'')', 10),
 ('a threshold of his own that fires where there are six', NULL,
  'SELECT count(tally.create_threshold(''evil.six'', metric => ''app.visits'', condition => ''= 6'', per => ''{world,kind}''))', 1);
 SELECT tally.save_view('visits', 'mine', '{"world": "w1", "kind": "b"}');

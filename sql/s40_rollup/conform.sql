@@ -3,13 +3,25 @@
 -- The owner writes the catalogue first, through _store_change(). The functions here do only what the catalogue says. Their SQL contains the
 -- definition's text, so it runs as the owner.
 
+CREATE OR REPLACE FUNCTION tally_internal._view_options(view regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE((SELECT 'WITH (' || string_agg(o, ', ') || ')' FROM pg_class c, unnest(c.reloptions) o
+                      WHERE c.oid = view AND c.relkind = 'v' AND o ~* '^security_(invoker|barrier)=[a-z0-9]+$'), '')
+$$;
+COMMENT ON FUNCTION tally_internal._view_options(regclass) IS
+'SQL text of whose rights a view reads with, which its owner may have changed and CREATE OR REPLACE VIEW forgets; empty where it is as it was made.';
+
 CREATE OR REPLACE FUNCTION tally_internal._grants_on(relation regclass) RETURNS text[]
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    SELECT array_agg(format('GRANT %s ON %s TO %s%s', a.privilege_type, relation, COALESCE(quote_ident(g.rolname), 'PUBLIC'),
-                            CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END))
-      FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles g ON g.oid = a.grantee WHERE c.oid = relation AND a.grantee <> c.relowner
+    -- With whose rights it reads comes first: a grant on a view of its reader's rights is not for one of its owner's.
+    SELECT array_agg(x.statement ORDER BY x.n) FROM (
+        SELECT format('ALTER VIEW %s SET %s', relation, substr(o.options, 6)) AS statement, 1 AS n
+          FROM tally_internal._view_options(relation) o(options) WHERE o.options <> ''
+        UNION ALL SELECT format('GRANT %s ON %s TO %s%s', a.privilege_type, relation, COALESCE(quote_ident(g.rolname), 'PUBLIC'),
+                                CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END), 2
+          FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles g ON g.oid = a.grantee WHERE c.oid = relation AND a.grantee <> c.relowner) x
 $$;
-COMMENT ON FUNCTION tally_internal._grants_on(regclass) IS 'The statements that grant on a relation made anew what is granted on it now.';
+COMMENT ON FUNCTION tally_internal._grants_on(regclass) IS 'The statements that give a relation made anew the options and grants that it has now.';
 
 CREATE OR REPLACE FUNCTION tally_internal._merge_stored(r tally.rollups, gone text[], anew text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

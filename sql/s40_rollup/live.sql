@@ -23,15 +23,18 @@ COMMENT ON FUNCTION tally_internal._columns_read(tally.rollups, regclass) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._put_live(r tally.rollups, place text, columns_stay boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    options text := tally_internal._view_options(to_regclass(place));
 BEGIN
     DELETE FROM tally.reads x WHERE x.rollup_id = r.id;
     -- run_as() makes it, because constants are read when the view is made. So they are read under the settings of every refresh.
-    PERFORM tally.run_as(r.owner, r.search_path, format('CREATE %sVIEW %s AS %s', CASE WHEN columns_stay THEN 'OR REPLACE '
-                                                        ELSE '' END, place, tally_internal._live_query(r)), 0, r.zone);
+    PERFORM tally.run_as(r.owner, r.search_path, format('CREATE %sVIEW %s %s AS %s', CASE WHEN columns_stay THEN 'OR REPLACE '
+                                                        ELSE '' END, place, options, tally_internal._live_query(r)), 0, r.zone);
     INSERT INTO tally.reads (rollup_id, name, place) SELECT r.id, x.name, x.place FROM tally_internal._columns_read(r, place::regclass) x;
     IF r.key IS NOT NULL THEN
         -- It is made once more, now that it is known which columns the part over the whole source needs.
-        PERFORM tally.run_as(r.owner, r.search_path, format('CREATE OR REPLACE VIEW %s AS %s', place, tally_internal._live_query(r)), 0, r.zone);
+        PERFORM tally.run_as(r.owner, r.search_path, format('CREATE OR REPLACE VIEW %s %s AS %s', place, options, tally_internal._live_query(r)),
+                               0, r.zone);
     END IF;
     PERFORM tally_internal._note_functions(r, place::regclass);
     IF NOT columns_stay THEN

@@ -30,8 +30,8 @@ DECLARE
 BEGIN
     -- As its owner, whoever asks for it, a superuser who repairs it perhaps: PostgreSQL reads the constants of a view when it is made, and reading
     -- one may run a check of the owner's.
-    PERFORM tally.run_as(maker, 'pg_catalog', format('CREATE %s %I.%I AS %s', CASE WHEN replaces THEN 'OR REPLACE VIEW' ELSE 'VIEW' END,
-                                                     names[1], names[2], tally_internal._metrics_query(r.id)), 0, r.zone);
+    PERFORM tally.run_as(maker, 'pg_catalog', format('CREATE %s %I.%I %s AS %s', CASE WHEN replaces THEN 'OR REPLACE VIEW' ELSE 'VIEW' END,
+        names[1], names[2], tally_internal._view_options(to_regclass(place)), tally_internal._metrics_query(r.id)), 0, r.zone);
 END $$;
 COMMENT ON FUNCTION tally_internal._put_metrics_view(int, text, boolean, bigint) IS
 'Makes the flat view of a rollup of its metrics in a place, as its owner, or replaces it. For who has the owner''s rights.';

@@ -98,7 +98,7 @@ BEGIN
         view := tally_internal._experiment_view(e);
         IF EXISTS (SELECT FROM pg_class c WHERE c.oid = tally_internal._relation_named(view) AND c.relkind = 'v' AND c.relowner = e.owner::oid
                    AND pg_get_viewdef(c.oid) LIKE '%tally.experiment_report(%') THEN
-            EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', view, tally_internal._experiment_query(e));
+            EXECUTE format('CREATE OR REPLACE VIEW %s %s AS %s', view, tally_internal._view_options(to_regclass(view)), tally_internal._experiment_query(e));
         END IF;
     END LOOP;
 END $$;

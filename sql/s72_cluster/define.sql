@@ -197,7 +197,8 @@ BEGIN
         PERFORM tally_internal._store_node(r.id, item.node, format('%I.%I', place, format('%s_at_%s', r.name, number))::regclass);
     END LOOP;
     SELECT string_agg(format(', f.%I', x.name), '' ORDER BY x.place) INTO columns FROM tally_internal._part_columns(c.definition) x;
-    EXECUTE format('CREATE OR REPLACE VIEW %s AS %s', c.face, (SELECT string_agg(format('SELECT %L::pg_catalog.text AS cluster_node, f.bucket%s FROM %s f',
+    EXECUTE format('CREATE OR REPLACE VIEW %s %s AS %s', c.face, tally_internal._view_options(c.face), (
+        SELECT string_agg(format('SELECT %L::pg_catalog.text AS cluster_node, f.bucket%s FROM %s f',
         n.node, columns, n.live), ' UNION ALL ' ORDER BY n.node) FROM tally.cluster_nodes n WHERE n.rollup_id = r.id));
     PERFORM tally_internal._store_face(c.parts, c.face, c.definition ->> 'rule',
         ARRAY(SELECT n.live FROM tally.cluster_nodes n WHERE n.rollup_id = r.id ORDER BY n.node));

@@ -19,7 +19,7 @@ SELECT r.name AS rollup,
  ORDER BY r.id;
 COMMENT ON VIEW tally.progress IS
 'One row per rollup with ranges still to be computed, by CALL tally.backfill(…) or by its schedule: how far, how fast, how long still. Batches are '
-'committed, so what is done stays done.';
+'committed, so what is done stays done. How far, fast and long are null for roles without the rights of the rollup''s owner.';
 COMMENT ON COLUMN tally.progress.rollup IS 'Name of the rollup.';
 COMMENT ON COLUMN tally.progress.left_since IS 'Start of what is left; -infinity: from the beginning.';
 COMMENT ON COLUMN tally.progress.left_until IS 'End of what is left.';

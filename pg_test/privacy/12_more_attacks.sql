@@ -1,6 +1,6 @@
 -- Owns: thirty more attacks of a reader on a release: sums over views, boards, pages and windows, ratios, shares of totals, rounded values, rollups on rollups,
--- lookback, dropped and remade releases, late rows. Each finds its secret in what people make instead (a view, a table, a function with HAVING), and not in what
--- a reader is given. And what an owner could define that would let one of them through is refused.
+-- lookback, late rows. Each finds its secret in what people make instead (a view, a table, a function with HAVING), and not in what a reader is
+-- given. And what an owner could define that would let one of them through is refused.
 SELECT no_plan();
 \ir prelude.psql
 RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION tally_owner;
@@ -67,7 +67,8 @@ INSERT INTO attack VALUES
 ('a cumulative sum less the day before',
  'SELECT app.naive_count(''2026-01-03'') - app.naive_count(''2026-01-03'', ''{w2}'')',
  'SELECT (SELECT max(value) - min(value) FROM tally.cumulative(''visits'', ''2026-01-01'', ''2026-01-04'', ''1 day''))
-    - (SELECT max(value) - min(value) FROM tally.cumulative(''visits'', ''2026-01-01'', ''2026-01-04'', ''1 day'', by => ''{world}'') WHERE series = ''w2'')', 2),
+    - (SELECT max(value) - min(value) FROM tally.cumulative(''visits'', ''2026-01-01'', ''2026-01-04'', ''1 day'', by => ''{world}'')
+       WHERE series = ''w2'')', 2),
 ('a rolling sum less a shorter one', 'SELECT app.naive_count(''2026-01-03'') - app.naive_count(''2026-01-03'', ''{w2}'')',
  'SELECT (SELECT value FROM tally.rolling(''visits'', ''2 days'', ''2026-01-03'', ''2026-01-04'', ''1 day''))
     - (SELECT value FROM tally.rolling(''visits'', ''2 days'', ''2026-01-03'', ''2026-01-04'', ''1 day'', by => ''{world}'') WHERE series = ''w2'')', 2),
@@ -77,7 +78,8 @@ INSERT INTO attack VALUES
  'SELECT evil.value(''each'', ''{}'', ''2026-01-03'') * 31 - evil.value(''visits'', ''{"world": "w2"}'', ''2026-01-03'')', 2),
 ('a share times the total', 'SELECT 8 / 560.0 * app.naive_count(''2026-01-01'')', 'SELECT evil.value(''share'', ''{"world": "w4"}'') * 560', 8),
 ('shares of all worlds, and one is left', NULL,
- 'SELECT 560 - 560 * (evil.value(''share'', ''{"world": "w1"}'') + evil.value(''share'', ''{"world": "w2"}'') + evil.value(''share'', ''{"world": "w3"}''))', 8),
+ 'SELECT 560 - 560 * (evil.value(''share'', ''{"world": "w1"}'') + evil.value(''share'', ''{"world": "w2"}'')
+    + evil.value(''share'', ''{"world": "w3"}''))', 8),
 ('a rounded value', 'SELECT round(app.naive_each(''2026-01-01'', ''{w4}'') * 4, -1)', 'SELECT evil.value(''rounded'', ''{"world": "w4"}'')', 10),
 ('rounded values added up', 'SELECT 560 - (SELECT sum(round(app.naive_count(''2026-01-01'', ARRAY[w]), -1)) FROM unnest(''{w1,w2,w3}''::text[]) w)',
  'SELECT 560 - (SELECT sum(value) FROM tally.timeseries(''rounded'', ''2026-01-01'', ''2026-01-02'', ''1 day'', ''{world}'') HAVING count(value) = 3)', 0),
@@ -87,7 +89,7 @@ INSERT INTO attack VALUES
 ('a series split finer, added up', 'SELECT app.naive_count(''2026-01-01'') - app.naive_count(''2026-01-01'', ''{w1,w2,w3}'')',
  'SELECT (SELECT sum(value) FROM tally.timeseries(''visits'', ''2026-01-01'', ''2026-01-02'', ''1 day''))
     - (SELECT sum(value) FROM tally.timeseries(''visits'', ''2026-01-01'', ''2026-01-02'', ''1 day'', ''{world}''))', 8),
-('cells added up, from the total', 'SELECT app.naive_count(''2026-01-01'') - 8 - app.naive_count(''2026-01-01'', ''{w1,w2,w3}'', ''{a,c}'') - 51 * 2 + 51 * 2 - 102',
+('cells added up, from the total', 'SELECT app.naive_count(''2026-01-01'') - 8 - app.naive_count(''2026-01-01'', ''{w1,w2,w3}'', ''{a,c}'') - 102',
  'SELECT (SELECT sum(value) FROM tally.timeseries(''visits'', ''2026-01-01'', ''2026-01-02'', ''1 day'')) - 8
     - (SELECT sum(value) FROM tally.timeseries(''visits'', ''2026-01-01'', ''2026-01-02'', ''1 day'', ''{world,kind}''))', 6),
 ('a filter that leaves one out', 'SELECT app.naive_count(''2026-01-01'') - app.naive_count(''2026-01-01'', ''{w1,w2,w3}'')',
@@ -114,7 +116,8 @@ INSERT INTO attack VALUES
     view => ''mine'') FROM ''w1 +b +([0-9]+)'')::numeric', 6),
 ('an average of a day over its hours', 'SELECT app.naive_range(''2026-01-01 10:00Z'', ''2026-01-01 11:00Z'') - 552',
  'SELECT tally.metric_value(''visits'', ''2026-01-01 10:00Z'', ''2026-01-01 11:00Z'') - 552', 8),
-('an export as CSV', NULL, 'SELECT substring(tally.export_csv(''{visits}'', ''2026-01-01'', ''2026-01-02'', by => ''{world,kind}'') FROM ''w1,b,([0-9]+)'')::numeric', 6),
+('an export as CSV', NULL, 'SELECT substring(tally.export_csv(''{visits}'', ''2026-01-01'', ''2026-01-02'', by => ''{world,kind}'')
+    FROM ''w1,b,([0-9]+)'')::numeric', 6),
 ('how many rows a backfill wrote for an hour', NULL, 'SELECT written FROM tally_internal._progress((SELECT id FROM tally.rollups WHERE name = ''by_hour''),
     ''-infinity'', ''2026-01-01 10:00Z'', ''2026-01-01 11:00Z'')', 10),
 ('a threshold of his own that fires where there are six', NULL,
@@ -123,7 +126,8 @@ SELECT tally.save_view('visits', 'mine', '{"world": "w1", "kind": "b"}');
 SELECT cmp_ok((SELECT count(*) FROM attack), '>=', 30::bigint, 'thirty attacks');
 GRANT SELECT ON attack TO tally_owner;
 SELECT is(evil.number(naive), secret, what || ': found in what people make') FROM attack WHERE naive IS NOT NULL;
-SELECT is(evil.refused(released), 'done', what || ': answered or refused, not written wrongly') FROM attack WHERE evil.refused(released) NOT IN ('42501', '42704');
+SELECT is(evil.refused(released), 'done', what || ': answered or refused, not written wrongly') FROM attack
+ WHERE evil.refused(released) NOT IN ('42501', '42704');
 SELECT isnt(evil.number(released), secret, what || ': not in what is released') FROM attack;
 
 -- Where people make nothing of the kind, the same question finds the secret for who may read the rows.

@@ -1,6 +1,6 @@
--- Owns: with whose rights views read. Views of the extension that everybody may read read with the reader's rights, but for a few that show nothing which is not
--- everybody's. The views that the engine makes of what an owner defines read with that owner's rights and are granted to nobody; an owner who has them read with
--- the reader's rights, because a Data API shows them, keeps that through every change.
+-- Owns: with whose rights views read. Views of the extension that everybody may read read with the reader's rights, but for a few that show what is
+-- everybody's. The views that the engine makes of what an owner defines read with that owner's rights and are granted to nobody. An owner who has them
+-- read with the reader's rights, because a Data API shows them, keeps that through every change.
 SELECT no_plan();
 \ir prelude.psql
 RESET SESSION AUTHORIZATION;
@@ -32,10 +32,12 @@ SELECT cmp_ok((SELECT count(*) FROM made), '>', 12::bigint, 'there are views of 
 SELECT is_empty('SELECT name, relacl FROM made WHERE EXISTS (SELECT FROM aclexplode(relacl) a WHERE a.grantee <> ''tally_owner''::regrole)',
     'none is granted to anybody');
 -- The reader's rights: what he may not read below, the view does not show him.
-SELECT format('ALTER VIEW %s SET (security_invoker = true)', name) FROM made WHERE name::text ~ '(by_hour_live|by_hour_metrics|by_day_live|worlds_report)$' \gexec
+SELECT format('ALTER VIEW %s SET (security_invoker = true)', name) FROM made
+ WHERE name::text ~ '(by_hour_live|by_hour_metrics|by_day_live|worlds_report)$' \gexec
 GRANT SELECT ON app.by_hour_live, app.by_hour_metrics, app.by_day_live TO tally_reader;
 RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION tally_reader;
-SELECT is(evil.refused('SELECT * FROM app.' || v), '42501', 'with the reader''s rights: ' || v) FROM unnest('{by_hour_live,by_hour_metrics,by_day_live}'::text[]) v;
+SELECT is(evil.refused('SELECT * FROM app.' || v), '42501', 'with the reader''s rights: ' || v)
+  FROM unnest('{by_hour_live,by_hour_metrics,by_day_live}'::text[]) v;
 RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION tally_owner;
 SET client_min_messages = error;
 SET search_path = app, public;
@@ -54,7 +56,8 @@ SET SESSION AUTHORIZATION tally_owner;
 SET client_min_messages = error;
 SELECT results_eq($$SELECT name::text FROM made WHERE 'security_invoker=true' = ANY (reloptions) ORDER BY 1$$,
     $$VALUES ('by_day_live'), ('by_hour_live'), ('by_hour_metrics'), ('worlds_report')$$, 'bug: a view made anew read with its owner''s rights again');
-SELECT is((SELECT count(*) FROM made WHERE EXISTS (SELECT FROM aclexplode(relacl) a WHERE a.grantee = 'tally_reader'::regrole)), 3::bigint, 'the grants are there');
+SELECT is((SELECT count(*) FROM made WHERE EXISTS (SELECT FROM aclexplode(relacl) a WHERE a.grantee = 'tally_reader'::regrole)), 3::bigint,
+    'the grants are there');
 RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION tally_reader;
 SELECT is(evil.refused('SELECT * FROM app.' || v), '42501', 'and still with the reader''s rights: ' || v)
   FROM unnest('{by_hour_live,by_hour_metrics,by_day_live}'::text[]) v;

@@ -1,5 +1,6 @@
 -- Owns: what a refusal leaves behind, and what it says. A refusal raises, so that its transaction can keep no row; a reader may catch the error, and
--- then the server logs no error either. The log has the refusal all the same. And the report of an experiment: whoever may not read its units is told what can be published.
+-- then the server logs no error either. The log has the refusal all the same. And the report of an experiment: whoever may not read its units is told
+-- what can be published.
 SELECT no_plan();
 \ir prelude.psql
 RESET SESSION AUTHORIZATION;

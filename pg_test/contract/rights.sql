@@ -53,7 +53,6 @@ INSERT INTO for_anybody VALUES
     ('tally_internal._marked_keys(int)', 'says how many keys are marked, not which'),
     ('tally_internal._lacking_statistics()', 'says whose statistics are empty'),
     ('tally_internal._refreshers()', 'says which processes hold the engine''s own locks'),
-    ('tally_internal._progress(int, timestamptz, timestamptz, timestamptz)', 'sums of the run log: how far a backfill is'),
     ('tally_internal._next_backfill(int[], int[])', 'chooses among numbers it is given; what is done with them asks who calls'),
     ('tally_internal._backfill_range(text, timestamptz, timestamptz)', 'arithmetic on buckets'),
     ('tally_internal._clock()', 'says which of our own jobs is missing or off; cron.job shows each role only its own'),

@@ -64,6 +64,19 @@ $$;
 COMMENT ON FUNCTION tally_internal._hidden_layers(bigint[], jsonb) IS
 'The measures of a release: values, relations and whether parts add up, and the least that a cell holds.';
 
+CREATE FUNCTION tally_internal._hidden_complements(people bigint[], relations jsonb, k bigint) RETURNS TABLE (total int, part int)
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE ties AS (
+        SELECT (r ->> 'total')::int AS total, p::int AS part, (r -> 'adds')::boolean AS adds
+          FROM jsonb_array_elements(relations) r, jsonb_array_elements_text(r -> 'parts') p),
+    above AS (
+        SELECT t.total, t.part, t.adds FROM ties t WHERE people[t.total] - people[t.part] < k
+        UNION SELECT t.total, a.part, a.adds AND t.adds FROM above a JOIN ties t ON t.part = a.total WHERE people[t.total] - people[a.part] < k)
+    SELECT DISTINCT a.total, a.part FROM above a WHERE NOT a.adds AND people[a.total] > people[a.part] AND people[a.total] >= k
+$$;
+COMMENT ON FUNCTION tally_internal._hidden_complements(bigint[], jsonb, bigint) IS
+'Pairs of a total and a cell within it that has all of its people but a few (1 to k - 1), where people do not add up. core/src/privacy/people.rs says why.';
+
 CREATE FUNCTION tally_internal._hidden_proofs(people bigint[], floors bigint[], sums tally_internal.sum_row[], hidden boolean[], cells int,
                                               names text[], k bigint) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -105,6 +118,9 @@ DECLARE
     relations jsonb := plan -> 'relations';
     people    bigint[];
     small     boolean[];
+    totals    int[];
+    parts     int[];
+    lowest    bigint;
     hidden    boolean[];
     -- Cells that everybody can conclude although they are hidden, so hiding them is of no use.
     shown     boolean[] := array_fill(false, ARRAY[cells]);
@@ -138,7 +154,9 @@ BEGIN
                COALESCE((SELECT min((e -> 'values' ->> (n - 1))::bigint) FROM jsonb_array_elements(plan -> 'layers') e WHERE e ->> 'counts' = 'rows'),
                         9223372036854775807) AS most
           FROM generate_series(1, cells) n) x);
-    small := ARRAY(SELECT (e)::boolean OR people[n] < k FROM jsonb_array_elements(plan -> 'small') WITH ORDINALITY u(e, n) ORDER BY n);
+    SELECT COALESCE(array_agg(c.total), '{}'), COALESCE(array_agg(c.part), '{}') INTO totals, parts
+      FROM tally_internal._hidden_layers(people, plan) y, tally_internal._hidden_complements(people, y.relations, k) c WHERE y.layer = 1;
+    small := ARRAY(SELECT (e)::boolean OR people[n] < k OR n = ANY (parts) FROM jsonb_array_elements(plan -> 'small') WITH ORDINALITY u(e, n) ORDER BY n);
     answer := jsonb_build_object('people', to_jsonb(people), 'least', least((SELECT min(p) FROM unnest(people) p), 1),
         'disjoint', (SELECT COALESCE(jsonb_agg(DISTINCT r ->> 'over'), '[]') FROM tally_internal._hidden_layers(people, plan) y,
                             jsonb_array_elements(y.relations) r WHERE y.layer = 1 AND (r -> 'adds')::boolean));
@@ -175,20 +193,23 @@ BEGIN
         changed := false;
         FOR variable IN 1 .. cardinality(numbers) LOOP
             CONTINUE WHEN NOT mask[variable];
-            -- The reader must think more than one number possible, and k. Tables found so far may have shown that.
+            -- The reader must think more than one number possible, and k, and so of the people of a published total who are not in it. Tables found so
+            -- far may have shown that.
+            lowest := COALESCE((SELECT min(greatest(people[c.total] - k, 1)) FROM unnest(totals, parts) c(total, part)
+                                 WHERE c.part = variable AND NOT hidden[c.total]), 9223372036854775807);
             FOR side IN 1 .. 2 LOOP
-                EXIT WHEN highs[variable] > lows[variable] AND highs[variable] >= k;
+                EXIT WHEN highs[variable] > lows[variable] AND highs[variable] >= k AND lows[variable] <= lowest;
                 ends := tally_internal._hidden_end(numbers, floors, sums, mask, variable, side = 1, NULL);
                 IF ends.number IS NULL THEN
                     highs[variable] := greatest(k, numbers[variable] + 1);
-                    EXIT;
+                    CONTINUE;
                 END IF;
                 FOR held IN SELECT w.key::int AS v, w.value::bigint AS n FROM jsonb_each_text(ends.witness) w LOOP
                     lows[held.v] := least(lows[held.v], held.n);
                     highs[held.v] := greatest(highs[held.v], held.n);
                 END LOOP;
             END LOOP;
-            CONTINUE WHEN highs[variable] > lows[variable] AND highs[variable] >= k;
+            CONTINUE WHEN highs[variable] > lows[variable] AND highs[variable] >= k AND lows[variable] <= lowest;
             changed := true;
             IF NOT small[(variable - 1) % cells + 1] THEN
                 hidden[(variable - 1) % cells + 1] := false;

@@ -1,6 +1,6 @@
 -- Asked of both kernels by pg_test/hosted/agree.sh: hidden cells. Where the smallest pattern is the only one, the two give the same; of other tables they
 -- say that every small cell is hidden, that each proof is a possible table that holds the stated number, and that few other cells are hidden.
--- answers: 48
+-- answers: 49
 \ir told.psql
 
 -- A table of r rows and c columns with all totals, and what ties them.
@@ -49,7 +49,9 @@ SELECT x - 'witnesses' - 'proofs', jsonb_array_length(x -> 'proofs'), jsonb_arra
       ('{"k": 10, "small": [false, true, false, false], "relations": [{"total": 4, "parts": [1, 2, 3], "over": "kind"}], "layers": [
       {"name": "people", "counts": "people", "values": [20, 3, 40, 50]}, {"name": "n", "counts": "rows", "values": [40, 6, 80, 126]}]}'),
       ('{"k": 2, "small": [false, false, false, false], "relations": [{"total": 4, "parts": [1, 2, 3], "over": "kind"}], "layers": [
-      {"name": "people", "counts": "people", "values": [20, 3, 40, 70]}, {"name": "n", "counts": "rows", "values": [40, 6, 80, 126]}]}')) v(plan),
+      {"name": "people", "counts": "people", "values": [20, 3, 40, 70]}, {"name": "n", "counts": "rows", "values": [40, 6, 80, 126]}]}'),
+      ('{"k": 10, "small": [false, false, false], "relations": [{"total": 3, "parts": [1, 2], "over": "kind"}], "layers": [
+      {"name": "people", "counts": "people", "values": [97, 41, 100]}, {"name": "n", "counts": "rows", "values": [97, 41, 138]}]}')) v(plan),
        LATERAL tally_internal._protect(plan) x;
 SELECT pg_temp.told('SELECT tally_internal._protect(''{"k": 10, "small": [true], "relations": [], "layers": [
     {"name": "n", "counts": "rows", "values": [1]}]}'')');

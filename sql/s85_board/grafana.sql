@@ -98,7 +98,7 @@ BEGIN
         'overrides', CASE WHEN type = 'table' AND panel ->> 'picture' = 'table' THEN COALESCE((SELECT jsonb_agg(jsonb_build_object(
                 'matcher', jsonb_build_object('id', 'byName', 'options', m.name),
                 'properties', jsonb_build_array(jsonb_build_object('id', 'unit', 'value', tally_internal._grafana_unit(m.unit)))))
-                FROM unnest(metrics) m), '[]')
+                FROM tally_internal._column_units(panel) m), '[]')
             ELSE '[]' END);
 END $$;
 COMMENT ON FUNCTION tally_internal._grafana_fields(jsonb, tally.metrics[]) IS 'Unit, colours, limits drawn as lines, and the text where there is no number.';

@@ -20,6 +20,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                     '{"stackable.stack_type": "stacked"}'::jsonb ELSE '{}' END
             WHEN panel ->> 'picture' = 'funnel' THEN CASE WHEN panel ? 'funnel' THEN '{"funnel.dimension": "step_name", "funnel.metric": "actors"}'::jsonb
                     ELSE '{"funnel.dimension": "step name", "funnel.metric": "count"}' END::jsonb
+            WHEN panel ->> 'picture' = 'table' THEN COALESCE((SELECT jsonb_build_object('column_settings', jsonb_object_agg(
+                    jsonb_build_array('name', u.name)::text, '{"number_style": "percent", "decimals": 1}'::jsonb))
+                FROM tally_internal._column_units(panel) u WHERE u.unit IN ('ratio', 'share') HAVING count(*) > 0), '{}')
             ELSE '{}'::jsonb END)
       -- Metabase draws one line; the first limit by name.
       FROM (SELECT 1) one LEFT JOIN LATERAL (SELECT x AS l FROM jsonb_array_elements(tally_internal._panel_limits(panel, '{}')) x ORDER BY x ->> 'label'

@@ -33,6 +33,12 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._panel_metrics(jsonb) IS 'The metrics of a panel in order, under their present names; an error for one that is gone.';
 
+CREATE OR REPLACE FUNCTION tally_internal._column_units(panel jsonb) RETURNS TABLE (name text, unit text)
+LANGUAGE sql STABLE ROWS 5 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT m.name, m.unit FROM tally_internal._panel_metrics(panel) m UNION ALL SELECT u.key, u.value FROM jsonb_each_text(panel -> 'units') u
+$$;
+COMMENT ON FUNCTION tally_internal._column_units(jsonb) IS 'The units of a table''s columns: those of its metrics, or those that the panel gives.';
+
 CREATE OR REPLACE FUNCTION tally_internal._panel_funnel_of(panel jsonb) RETURNS tally.behaviours
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -58,7 +64,7 @@ CREATE OR REPLACE FUNCTION tally_internal._check_panel_keys(board text, n bigint
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     known CONSTANT text[] := '{title,metrics,metric,relation,funnel,incidents,slo,status,experiment,experiments,picture,by,where,bucket,width,description,'
-        'why,do,board,runbook,thresholds,columns,time,order,limit,area,unit,metric_ids,funnel_id,experiment_id}';
+        'why,do,board,runbook,thresholds,columns,time,order,limit,area,unit,units,metric_ids,funnel_id,experiment_id}';
     wrong text;
 BEGIN
     IF jsonb_typeof(panel) IS DISTINCT FROM 'object' THEN
@@ -82,6 +88,11 @@ BEGIN
                           THEN panel -> k ELSE '[]' END) e WHERE jsonb_typeof(e) <> 'string')) LIMIT 1;
     IF wrong IS NOT NULL THEN
         PERFORM tally_internal._panel_fault(board, n, panel, format('must have an array of texts for %s, got %s', wrong, panel -> wrong), NULL);
+    END IF;
+    IF panel ? 'units' AND NOT COALESCE(panel ? 'relation' AND jsonb_typeof(panel -> 'units') = 'object'
+                                        AND NOT jsonb_path_exists(panel -> 'units', '$.* ? (@.type() != "string")'), false) THEN
+        PERFORM tally_internal._panel_fault(board, n, panel, format('must have an object of texts for units, beside a relation, got %s', panel -> 'units'),
+            'It gives columns of a table their units, such as {"rate": "ratio"}. A metric has its own.');
     END IF;
     FOR wrong IN SELECT k FROM unnest('{width,limit}'::text[]) k WHERE panel ? k LOOP
         IF jsonb_typeof(panel -> wrong) <> 'number' OR (panel ->> wrong) !~ '^\d{1,3}$' OR (panel ->> wrong)::int < 1
@@ -154,7 +165,8 @@ BEGIN
                       WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND t.typcategory = 'N' ORDER BY a.attnum);
     wanted := ARRAY(SELECT jsonb_array_elements_text(panel -> 'columns'));
     IF wanted = '{}' THEN wanted := CASE WHEN lines THEN numbers ELSE columns END; END IF;
-    SELECT c INTO wrong FROM unnest(wanted || split || (panel ->> 'time') || regexp_replace(panel ->> 'order', ' +(asc|desc)$', '', 'i') || variables) c
+    SELECT c INTO wrong FROM unnest(wanted || split || (panel ->> 'time') || regexp_replace(panel ->> 'order', ' +(asc|desc)$', '', 'i') || variables
+                                    || ARRAY(SELECT jsonb_object_keys(panel -> 'units'))) c
      WHERE c IS NOT NULL AND c <> ALL (columns) LIMIT 1;
     IF wrong IS NOT NULL THEN
         PERFORM tally_internal._panel_fault(board, n, panel, format('reads a column that %s lacks: %L', relation, wrong),

@@ -71,6 +71,8 @@ BEGIN
            FROM jsonb_array_elements_text(panel -> 'columns') WITH ORDINALITY u(c, n)),
         tally_internal._relation_query(panel, filters, since, until, as_of)) INTO made;
     RETURN jsonb_build_object('columns', panel -> 'columns', 'rows', COALESCE(made, '[]'),
+        'units', (SELECT jsonb_agg(panel -> 'units' -> c ORDER BY n) FROM jsonb_array_elements_text(panel -> 'columns') WITH ORDINALITY u(c, n)
+                   WHERE panel ? 'units'),
                               'nothing', CASE WHEN NOT panel ? 'time' THEN 'No rows here.' END);
 END $$;
 COMMENT ON FUNCTION tally_internal._panel_relation(jsonb, jsonb, text, text, timestamptz) IS 'Columns and rows of a panel that reads a table or view.';

@@ -157,6 +157,7 @@ BEGIN
           FROM tally.report(names, since, until, NULL, split, tally_internal._panel_where(panel, filters), max_range => '100 years', as_of => as_of) f(line)
          CROSS JOIN LATERAL (SELECT f.line::jsonb AS row) j) x;
     RETURN jsonb_build_object('columns', split || names, 'rows', COALESCE(made, '[]'),
+        'units', array_fill(NULL::text, ARRAY[cardinality(split)]) || ARRAY(SELECT m.unit FROM unnest(metrics) m),
         'unit', COALESCE(panel ->> 'unit', CASE WHEN cardinality(metrics) = 1 THEN metrics[1].unit END), 'direction', metrics[1].direction,
         'description', COALESCE(panel ->> 'description', CASE WHEN cardinality(metrics) = 1 THEN metrics[1].description END),
         'note', CASE WHEN n > most THEN format('The first %s of %s.', most, n) END);

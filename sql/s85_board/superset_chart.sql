@@ -38,7 +38,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._superset_range(text) IS 'The range of a board as Superset writes it, up to the present moment.';
 
 CREATE OR REPLACE FUNCTION tally_internal._superset_format(unit text) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT CASE WHEN unit IN ('ratio') THEN '.1%' ELSE 'SMART_NUMBER' END $$;
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT CASE WHEN unit IN ('ratio', 'share') THEN '.1%' ELSE 'SMART_NUMBER' END $$;
 COMMENT ON FUNCTION tally_internal._superset_format(text) IS 'How Superset writes numbers of a unit: shares as percentages.';
 
 CREATE OR REPLACE FUNCTION tally_internal._superset_filters(b tally.boards, panel jsonb, dataset jsonb) RETURNS jsonb
@@ -98,7 +98,8 @@ BEGIN
     base := jsonb_build_object('adhoc_filters', tally_internal._superset_filters(b, panel, dataset), 'row_limit', most, 'extra_form_data', '{}'::jsonb);
     IF NOT panel ? 'metrics' AND picture NOT IN ('line', 'area', 'bars', 'funnel', 'ranking') THEN
         RETURN base || jsonb_build_object('viz_type', 'table', 'query_mode', 'raw', 'allow_render_html', false, 'server_page_length', 10,
-            'table_timestamp_format', 'smart_date',
+            'table_timestamp_format', 'smart_date', 'column_config', COALESCE((SELECT jsonb_object_agg(u.name, jsonb_build_object(
+                'd3NumberFormat', tally_internal._superset_format(u.unit))) FROM tally_internal._column_units(panel) u), '{}'),
             'all_columns', COALESCE(panel -> 'columns', (SELECT jsonb_agg(c -> 'name' ORDER BY n) FROM jsonb_array_elements(dataset -> 'columns')
                            WITH ORDINALITY u(c, n) WHERE c ->> 'name' NOT IN ('in range', 'area'))),
             'order_by_cols', CASE WHEN panel ? 'order' THEN jsonb_build_array(jsonb_build_array(regexp_replace(panel ->> 'order', ' +(asc|desc)$', '', 'i'),

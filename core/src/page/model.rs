@@ -172,6 +172,9 @@ pub struct Panel {
     /// Names of the columns of `rows`, or of a heatmap.
     #[serde(default, deserialize_with = "all_worded")]
     pub columns: Vec<String>,
+    /// Units of the columns of `rows`, where each has its own.
+    #[serde(default)]
+    pub units: Vec<Option<String>>,
     /// Rows of a table, a ranking, a funnel.
     #[serde(default)]
     pub rows: Vec<Vec<Value>>,

@@ -14,6 +14,11 @@ pub fn short(value: f64, unit: Option<&str>) -> String {
     }
 }
 
+/// A number in a table whose column has this unit: with the unit, where `short` writes it; none where it stands as it is.
+pub fn cell(value: f64, unit: Option<&str>) -> Option<String> {
+    unit.filter(|_| suffix(unit).is_empty()).map(|_| short(value, unit))
+}
+
 /// The unit that stands beside a number which `short` has written without it.
 pub fn suffix(unit: Option<&str>) -> &str {
     match unit {

@@ -198,7 +198,7 @@ fn table_text(out: &mut String, panel: &Panel) {
                 .rows
                 .iter()
                 .take(20)
-                .map(|r| r.iter().map(|c| cut(&plain(c), 32)).collect()),
+                .map(|r| r.iter().enumerate().map(|(i, c)| cut(&table.words(i, c), 32)).collect()),
         )
         .collect();
     let widths: Vec<usize> = (0..table.columns.len())

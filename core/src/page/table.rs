@@ -14,6 +14,7 @@ const SHOWN: usize = 500;
 pub struct Table {
     pub columns: Vec<String>,
     pub rows: Vec<Vec<Value>>,
+    units: Vec<Option<String>>,
 }
 
 impl Table {
@@ -23,6 +24,7 @@ impl Table {
             return Self {
                 columns: panel.columns.clone(),
                 rows: panel.rows.clone(),
+                units: panel.units.clone(),
             };
         }
         if !panel.columns.is_empty() && panel.picture == "heatmap" {
@@ -63,7 +65,11 @@ impl Table {
         let columns = std::iter::once(first)
             .chain(panel.series.iter().map(|s| s.name.clone()))
             .collect();
-        Self { columns, rows }
+        Self {
+            columns,
+            rows,
+            units: Vec::new(),
+        }
     }
 
     /// Rows are series, columns those of the panel.
@@ -84,7 +90,16 @@ impl Table {
                 .chain(panel.columns.iter().cloned())
                 .collect(),
             rows: panel.series.iter().map(row).collect(),
+            units: Vec::new(),
         }
+    }
+
+    /// A cell for people, in the unit of its column. The CSV has the number itself.
+    pub fn words(&self, place: usize, cell: &Value) -> String {
+        let unit = self.units.get(place).and_then(Option::as_deref);
+        cell.as_f64()
+            .and_then(|value| number::cell(value, unit))
+            .unwrap_or_else(|| plain(cell))
     }
 
     /// The table as HTML, in a region of its own that scrolls.
@@ -126,7 +141,7 @@ impl Table {
             for (place, cell) in row.iter().enumerate() {
                 match cell {
                     Value::Number(_) | Value::Null if numbers.get(place) == Some(&true) => {
-                        _ = out.element("td", &[("class", "n")], &plain(cell))
+                        _ = out.element("td", &[("class", "n")], &self.words(place, cell))
                     }
                     Value::String(text) if is_link(text) => {
                         _ = out
@@ -163,7 +178,7 @@ impl Table {
                             .element("span", &[("class", "tag good")], text)
                             .close("td")
                     }
-                    cell => _ = out.element("td", &[], &plain(cell)),
+                    cell => _ = out.element("td", &[], &self.words(place, cell)),
                 }
             }
             out.close("tr");

@@ -251,6 +251,28 @@ fn numbers_among_words_stand_where_the_words_do() {
 }
 
 #[test]
+fn a_rate_among_counts_has_its_own_unit() {
+    let mut given = panel("table", "arms");
+    given["columns"] = json!(["arm", "users", "won", "took", "gold"]);
+    given["units"] = json!([null, "users", "ratio", "ms", null]);
+    given["rows"] = json!([["a", 120, 0.25, 812.4, 1.5], ["b", 130, null, 12000.0, 2]]);
+    let page = html(&board("arms", json!([given])));
+    for cell in [
+        ">120<",
+        ">25\u{202F}%<",
+        ">812\u{202F}ms<",
+        ">12\u{202F}s<",
+        ">1.5<",
+        ">–<",
+    ] {
+        assert!(page.contains(cell), "{cell}");
+    }
+    // Programs that read the file want numbers.
+    assert!(page.contains("b,130,,12000.0,2") || page.contains("b%2C130%2C%2C12000.0%2C2"));
+    assert!(text(&board("arms", json!([given]))).contains("25\u{202F}%"));
+}
+
+#[test]
 fn shares_of_a_funnel_stand_below_its_bar() {
     // At its right end they ran into the name of the step where the screen was narrow.
     let mut funnel = panel("funnel", "n");

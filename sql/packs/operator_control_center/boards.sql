@@ -35,6 +35,7 @@ SELECT tally.create_board('operator_control_center', 'Control center', place => 
     {"title": "The weekly dashboard", "relation": "control_weekly_live", "time": "week", "order": "week desc", "limit": 13, "width": 12,
      "columns": ["week", "new_shops", "activated_shops", "activation_rate", "breaches", "resolved", "median_minutes", "p90_minutes", "anomalies",
                  "responded", "response_rate", "finished"],
+     "units": {"activation_rate": "ratio", "response_rate": "ratio", "median_minutes": "minutes", "p90_minutes": "minutes"},
      "description": "13 weeks, each with what stands behind its rates.", "why": "A rate over three shops says little.", "do": "Read finished weeks first."},
     {"title": "What the tile shows", "relation": "control_tile", "columns": ["metric", "value", "unit", "window_end", "generated_at"],
      "description": "The facts that the nightly task published last.", "why": "It is what the operators see in their own dashboard.",

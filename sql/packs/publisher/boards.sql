@@ -18,6 +18,8 @@ SELECT tally.create_board('publisher_overview', 'Publishing', place => 10, since
     {"title": "Who is the bottleneck", "relation": "publisher_bottlenecks", "order": "points_to",
      "columns": ["namespace", "points_to", "avg_turnaround_seconds", "before_avg_turnaround_seconds", "avg_approval_latency_seconds",
                  "before_avg_approval_latency_seconds"],
+     "units": {"avg_turnaround_seconds": "seconds", "before_avg_turnaround_seconds": "seconds", "avg_approval_latency_seconds": "seconds",
+               "before_avg_approval_latency_seconds": "seconds"},
      "description": "The last seven whole days against the seven before.", "why": "It names whom to help.",
      "do": "If it is the reviewers, move reviews between them; if it is the automation, look at the encoder's queue."},
     {"title": "Turnaround by lane", "metric": "publisher_p90_turnaround_seconds", "picture": "ranking", "by": ["namespace"],

@@ -122,9 +122,10 @@ LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     up      int := (d ->> 'source_rollup')::int;
     instant text;
-    result  text;
+    result  text := tally_internal._chain_call(d, '_marked_buckets');
 BEGIN
     IF d ? 'key' THEN RETURN tally_internal._dirty_keys_query(d); END IF;
+    IF result IS NOT NULL THEN RETURN format('SELECT m.bucket FROM %s m(bucket)', result); END IF;
     -- A mark names any instant of its bucket.
     result := tally_internal._render('SELECT {marked} FROM tally.dirty d WHERE d.rollup_id = {id} AND d.bucket >= {frozen}',
                                      d || jsonb_build_object('marked', tally_internal._bucket_start_sql(d ->> 'rule', 'd.bucket')));
@@ -151,14 +152,25 @@ END $$;
 COMMENT ON FUNCTION tally_internal._dirty_query(jsonb) IS
 'SQL text of the buckets (or keys) of a resolved rollup that are dirty by its own marks or by those of the rollups it stands on.';
 
+CREATE OR REPLACE FUNCTION tally_internal._few_sql(buckets text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- Two conditions that always hold make a range, of which the planner expects next to nothing. It knows nothing of the marks, and what it multiplied by
+    -- more of them cost so much, on paper, that the query was compiled (JIT): 42 s for one of 0.1 s.
+    SELECT format('SELECT few.bucket FROM (%s) few(bucket) WHERE few.bucket >= ''-infinity''::pg_catalog.timestamptz '
+                  'AND few.bucket <= ''infinity''::pg_catalog.timestamptz', buckets)
+$$;
+COMMENT ON FUNCTION tally_internal._few_sql(text) IS
+'SQL text of dirty buckets (SQL text too) as a list that the planner takes for short, for parts that compute each of them.';
+
 CREATE OR REPLACE FUNCTION tally_internal._dirty_ranges_query(d jsonb) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     slots  jsonb := d || jsonb_build_object('frozen', tally_internal._frozen_sql((d ->> 'id')::int));
     result text := tally_internal._render(
         'SELECT GREATEST(g.since, {frozen}), g.until FROM tally.dirty_ranges g WHERE g.rollup_id = {id} AND g.until > {frozen}', slots);
-    beside text;
+    beside text := tally_internal._chain_call(d, '_marked_hull');
 BEGIN
+    IF beside IS NOT NULL THEN RETURN format('SELECT m.since, m.until FROM %s m', beside); END IF;
     IF d ->> 'source_rollup' IS NOT NULL THEN
         slots := slots || jsonb_build_object('own', result, 'below',
                                              tally_internal._dirty_ranges_query(tally_internal._resolved((d ->> 'source_rollup')::int)));
@@ -206,11 +218,12 @@ BEGIN
     d := d || jsonb_build_object('stored_columns', tally_internal._columns_sql(d, 't.%I'));
     IF tally_internal._is_faced(r.id) THEN RETURN tally_internal._faced_query(r, d); END IF;
     d := d || jsonb_build_object('dirty', tally_internal._dirty_query(d),
-        'hull', format('(SELECT pg_catalog.min(h.since), pg_catalog.max(h.until) FROM (%s) h(since, until) HAVING pg_catalog.count(*) > 0) '
-            '_tally_hull(since, until)', tally_internal._dirty_ranges_query(d)));
+        'hull', COALESCE(tally_internal._chain_call(d, '_marked_hull') || ' _tally_hull',
+            format('(SELECT pg_catalog.min(h.since), pg_catalog.max(h.until) FROM (%s) h(since, until) HAVING pg_catalog.count(*) > 0) '
+            '_tally_hull(since, until)', tally_internal._dirty_ranges_query(d))));
     d := d || jsonb_build_object('due', tally_internal._render(
-        'SELECT DISTINCT d.bucket FROM ({dirty}) d(bucket) WHERE {gate} AND NOT EXISTS (SELECT FROM {hull} WHERE d.bucket >= _tally_hull.since AND d.bucket '
-            '< _tally_hull.until)', d));
+        'SELECT DISTINCT d.bucket FROM ({few}) d(bucket) WHERE {gate} AND NOT EXISTS (SELECT FROM {hull} WHERE d.bucket >= _tally_hull.since AND d.bucket '
+            '< _tally_hull.until)', d || jsonb_build_object('few', tally_internal._few_sql(d ->> 'dirty'))));
     d := d || jsonb_build_object('wide', tally_internal._range_query(d, '_tally_hull.since', '_tally_hull.until'), 'kept', tally_internal._kept_query(d),
         'fresh', CASE WHEN tally_internal._time_index(r.source, r.time_column) THEN tally_internal._bucket_query(d, format('(%s)', d ->> 'due'))
             -- Without an index on the time each bucket would scan the whole source. So one scan serves all of them.

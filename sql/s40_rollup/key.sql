@@ -45,14 +45,14 @@ CREATE OR REPLACE FUNCTION tally_internal._keys_query(d jsonb, keys text, gate t
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- A varchar and a text have no = of their own, so a schema of the search_path could bring one; the operator is named in full.
     -- There are two parts, because '(none)' stands for NULL, and a search by = does not find NULL. No key is in both. Which rows those can
-    -- be is said once more, in a way that an index serves.
+    -- be is said once more, in a way that an index serves. A dimension of a rollup is never NULL, so a key of them needs one part.
     SELECT tally_internal._key_query(d, tally_internal._render(
-               '{keys_gate} AND ({key_columns}) OPERATOR(pg_catalog.=) ANY (SELECT {key_values} FROM {keys} AS _tally({key_names}) '
-               'WHERE ''(none)'' <> ALL (ARRAY[{marked_key}]))', slots))
-        || ' UNION ALL ' || tally_internal._key_query(d, tally_internal._render(
+               '{keys_gate} AND ({key_columns}) OPERATOR(pg_catalog.=) ANY (SELECT {key_values} FROM {keys} AS _tally({key_names})'
+               || CASE WHEN (d ->> 'key_is_never_null')::boolean THEN ')' ELSE ' WHERE ''(none)'' <> ALL (ARRAY[{marked_key}]))' END, slots))
+        || CASE WHEN (d ->> 'key_is_never_null')::boolean THEN '' ELSE ' UNION ALL ' || tally_internal._key_query(d, tally_internal._render(
                '{keys_gate} AND (SELECT EXISTS (SELECT FROM {keys} AS _tally({key_names}) WHERE ''(none)'' = ANY (ARRAY[{marked_key}]))) AND '
                '({key_expressions}) IN (SELECT {marked_key} FROM {keys} AS _tally({key_names}) WHERE ''(none)'' = ANY (ARRAY[{marked_key}])) AND '
-               '({key_may_be_none})', slots))
+               '({key_may_be_none})', slots)) END
       FROM (SELECT d || jsonb_build_object('keys', keys, 'keys_gate', gate)) x(slots)
 $$;
 COMMENT ON FUNCTION tally_internal._keys_query(jsonb, text, text) IS
@@ -62,14 +62,15 @@ COMMENT ON FUNCTION tally_internal._keys_query(jsonb, text, text) IS
 CREATE OR REPLACE FUNCTION tally_internal._changed_rows_query(d jsonb, columns text[]) RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     -- A view depends on each column that it names. So this names only those that somebody asks for, and the others can go.
-    SELECT tally_internal._render('SELECT {some_stored} FROM {table} t WHERE ({partition}) IN (SELECT * FROM ({dirty}) _tally_dirty) '
-                                  'UNION ALL SELECT {some_fresh} FROM ({fresh}) _tally_fresh',
-        d || jsonb_build_object('partition', COALESCE(d ->> 'stored_key', 't.bucket'), 'dirty', dirty,
+    SELECT tally_internal._render('WITH _tally_changed AS MATERIALIZED ({dirty}) SELECT {some_stored} FROM {table} t WHERE ({partition}) IN (SELECT * FROM '
+                                  '_tally_changed) UNION ALL SELECT {some_fresh} FROM ({fresh}) _tally_fresh',
+        d || jsonb_build_object('partition', COALESCE(d ->> 'stored_key', 't.bucket'), 'dirty',
+                CASE WHEN d ? 'key' THEN tally_internal._dirty_query(d) ELSE tally_internal._few_sql(tally_internal._dirty_query(d)) END,
             'some_stored', (SELECT string_agg(DISTINCT format('t.%I', c), ', ') FROM unnest(columns) c),
             'some_fresh', (SELECT string_agg(DISTINCT format('_tally_fresh.%I', c), ', ') FROM unnest(columns) c),
-            'fresh', CASE WHEN d ? 'key' THEN tally_internal._keys_query(live, format('(%s)', dirty))
-                          ELSE tally_internal._bucket_query(live, format('(%s)', dirty)) END))
-      FROM tally_internal._dirty_query(d) dirty, tally_internal._live_form(d) live
+            'fresh', CASE WHEN d ? 'key' THEN tally_internal._keys_query(live, '_tally_changed')
+                          ELSE tally_internal._bucket_query(live, '_tally_changed') END))
+      FROM tally_internal._live_form(d) live
 $$;
 COMMENT ON FUNCTION tally_internal._changed_rows_query(jsonb, text[]) IS
 'SQL text of some columns of the rows of a resolved rollup whose partitions are dirty, as stored and as defined: what rollups on it see change when it is '
@@ -110,12 +111,14 @@ CREATE OR REPLACE FUNCTION tally_internal._live_keys_query(d jsonb) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     d := d || jsonb_build_object('stored_columns', tally_internal._columns_sql(d, 't.%I'), 'dirty', tally_internal._dirty_keys_query(d),
-                                 'any_range', format('EXISTS (%s)', tally_internal._dirty_ranges_query(d)));
+        'any_range', COALESCE(tally_internal._chain_call(d, '_marked_wide'), format('EXISTS (%s)', tally_internal._dirty_ranges_query(d))));
     RETURN tally_internal._render(
         'SELECT {stored_columns} FROM {table} t WHERE {gate} AND NOT (SELECT {any_range}) AND NOT EXISTS (SELECT FROM ({dirty}) _tally({key_names}) '
-        'WHERE {key_is_marked}) UNION ALL {fresh} UNION ALL {whole}',
+        -- Which keys are dirty is asked once for all that is made of them. To ask it may mean to look through other rollups.
+        'WHERE {key_is_marked}) UNION ALL SELECT _tally_due.* FROM (WITH _tally_keys AS MATERIALIZED (SELECT * FROM ({dirty}) _tally({key_names}) WHERE {gate} '
+        'AND NOT (SELECT {any_range})) {fresh}) _tally_due UNION ALL {whole}',
         d || jsonb_build_object(
-            'fresh', tally_internal._keys_query(d, format('(%s)', d ->> 'dirty'), tally_internal._render('{gate} AND NOT (SELECT {any_range})', d)),
+            'fresh', tally_internal._keys_query(d, '_tally_keys'),
             'whole', tally_internal._key_query(d || jsonb_build_object('source', tally_internal._whole_source_sql(d)),
                                                tally_internal._render('{gate} AND (SELECT {any_range})', d))));
 END $$;

@@ -58,6 +58,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         'key_columns', tally_internal._key_names(r.key, '%2$I'), 'stored_key', tally_internal._key_names(r.key, 't.%2$I'),
         'key_is_marked', tally_internal._key_names(r.key, '_tally.k%s = t.%I', ' AND '),
         'key_values', string_agg(tally_internal._key_value_sql('_tally.k' || c.place, c.type), ', ' ORDER BY c.place),
+        'key_is_never_null', r.source_rollup IS NOT NULL AND NOT EXISTS (SELECT FROM unnest(r.key) k(name) WHERE k.name NOT IN (
+            SELECT x.name FROM tally.dimensions x WHERE x.rollup_id = r.source_rollup)),
         -- Which rows may have the key '(none)', in a way that an index serves.
         'key_may_be_none', string_agg(format(CASE WHEN c.type IN ('text'::regtype, 'varchar'::regtype)
                                              THEN '%1$I IS NULL OR %1$I OPERATOR(pg_catalog.=) ''(none)'''

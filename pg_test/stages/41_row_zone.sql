@@ -1,6 +1,7 @@
 -- A zone for each row: zone => column. Each row is counted in the days of its own zone, live and stored, where clocks change, where rows move to another zone,
 -- and where PostgreSQL knows no such zone. Expected values are plain SQL over the rows whose zone is known.
 SELECT no_plan();
+\ir ../message_of.psql
 SET client_min_messages = warning;
 SET TimeZone = 'Asia/Kolkata';      -- the session's zone must not matter
 CREATE TABLE calls (id int PRIMARY KEY, tenant text, "Zone" varchar(40), at timestamptz);
@@ -86,4 +87,22 @@ SELECT throws_ok($$SELECT tally.create_rollup('p2', 'p', 'bucket', '1 week', zon
     'rollup ''p2'' cannot give buckets of rollup ''p'' a zone for each row, got the column zone', 'buckets cannot have a zone each');
 SELECT throws_ok($$SELECT tally.create_rollup('x', 'pings', 'at', '1 day', zone => 'tenants', measures => '{"n": "count(*)"}')$$, '22023',
     'zone must be a time zone that PostgreSQL knows, got ''tenants''', 'no column and no zone');
+
+-- What has one zone for all rows says so, instead of an error about a dimension.
+SELECT is(m.state || ': ' || m.message, '0A000: zone of ' || v.what || ' must be one zone for all rows, got the column zone', v.what)
+  FROM (VALUES ('rollup ''x'' per key', $$SELECT tally.create_rollup('x', 'pings', key => 'tenant', zone => 'zone', measures => '{"n": "count(*)"}')$$),
+               ('funnel ''x''', $$SELECT tally.create_funnel('x', 'pings', 'at', 'tenant', '{"a": "true", "b": "zone > ''M''"}', zone => 'zone')$$),
+               ('retention ''x''', $$SELECT tally.create_retention('x', 'pings', 'at', 'tenant', zone => 'zone')$$),
+               ('sessions ''x''', $$SELECT tally.create_sessions('x', 'pings', 'at', 'tenant', zone => 'zone')$$)) v(what, statement),
+       message_of(v.statement) m;
+SELECT is(m.message, 'zone must be a time zone that PostgreSQL knows, got ''Nowhere''', 'a zone that is none, ' || what)
+  FROM (VALUES ('per key', $$SELECT tally.create_rollup('x', 'pings', key => 'tenant', zone => 'Nowhere', measures => '{"n": "count(*)"}')$$),
+               ('of sessions', $$SELECT tally.create_sessions('x', 'pings', 'at', 'tenant', zone => 'Nowhere')$$)) v(what, statement),
+       message_of(v.statement) m;
+SELECT lives_ok(m.hint, 'the hint works: ' || left(m.hint, 40))
+  FROM (VALUES (1, $$SELECT tally.create_rollup('x1', 'pings', key => 'tenant', zone => 'zone', measures => '{"n": "count(*)"}')$$),
+               (2, $$SELECT tally.create_funnel('x2', 'pings', 'at', 'tenant', '{"a": "true", "b": "zone > ''M''"}', zone => 'zone')$$),
+               (3, $$SELECT tally.create_retention('x3', 'pings', 'at', 'tenant', zone => 'zone')$$),
+               (4, $$SELECT tally.create_sessions('x4', 'pings', 'at', 'tenant', zone => 'zone')$$)) v(n, statement),
+       message_of(v.statement) m ORDER BY n;
 SELECT * FROM finish();

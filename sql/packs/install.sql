@@ -209,6 +209,6 @@ BEGIN
     RETURN format('pack %s is installed in schema %I; next: CALL tally.backfill(); SELECT tally.start();', wanted.name, target_schema);
 END $$;
 COMMENT ON FUNCTION tally.install_pack(text, text, text) IS
-'Installs a pack in a schema; in several schemas each copy is its own. Source tables are made where they are missing (one that is there is used as it is, and '
-    'a missing column is an error that names it), then its rollups, metrics, thresholds and views. zone is the time zone of its days and weeks; a copy that '
-    'is there keeps its own. Again: brings it up to date, and takes back what it has no more, but for tables and rollups.';
+'Installs a pack in a schema; in several schemas each copy is its own. Source tables are made where they are missing (one that is there is used as it is, '
+    'and a missing column is an error that names it), then its rollups, metrics, thresholds and views. zone is the time zone of its days and weeks; a copy '
+    'that is there keeps its own. If you install it again, it is brought up to date: what the pack no longer has is dropped, except tables and rollups.';

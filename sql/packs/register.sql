@@ -50,8 +50,8 @@ BEGIN
     RETURN format('pack %s is registered with %s steps; next: SELECT tally.install_pack(%L, target_schema => …);', name, cardinality(steps), name);
 END $$;
 COMMENT ON FUNCTION tally.register_pack(text, json, text) IS
-'Makes a pack of your own known, or a new version of it: files is a JSON object of file names and their SQL, in the order in which they run; in each a line '
-    '"-- step: <kind> <name>" begins a step. install_pack() installs it, again after a new version. Only who has your rights sees it.';
+'Registers a pack of your own, or a new version of one: files is a JSON object of file names and their SQL, in the order in which they run; in each a line '
+    '"-- step: <kind> <name>" begins a step. install_pack() installs it, again after a new version. Only roles with your rights see it.';
 
 CREATE OR REPLACE FUNCTION tally_internal._forget_registered(name text, who bigint DEFAULT tally_internal._me()) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$

@@ -20,8 +20,8 @@ CREATE OR REPLACE FUNCTION tally.compare_cuped(
 COMMENT ON FUNCTION tally.compare_cuped(
     bigint, float8, float8, float8, float8, float8, bigint, float8, float8, float8, float8, float8, boolean, float8, float8) IS
     'Compares two means, each adjusted by a covariate from before exposure (CUPED, Deng et al. 2013): θ = cov/var over both arms as one. The lift is over '
-    'the control''s plain mean, and its variance knows that this mean is part of the difference too. relative gives the lift in place of the difference, '
-    'planned is the number of units of both arms at which the sequential interval is tightest.';
+    'the control''s plain mean, and its variance takes into account that this mean is part of the difference too. relative gives the lift in place of the '
+    'difference, planned is the number of units of both arms at which the sequential interval is tightest.';
 
 CREATE OR REPLACE FUNCTION tally.cuped_theta(
     n_a bigint, mean_a float8, variance_a float8, covariate_mean_a float8, covariate_variance_a float8, covariance_a float8, n_b bigint,

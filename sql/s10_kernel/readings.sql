@@ -143,4 +143,4 @@ COMMENT ON FUNCTION tally.last_time(tally.readings) IS 'The time of the last rea
 
 CREATE OR REPLACE FUNCTION tally.duration(sketch tally.readings) RETURNS interval
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_readings_duration';
-COMMENT ON FUNCTION tally.duration(tally.readings) IS 'From the first to the last reading.';
+COMMENT ON FUNCTION tally.duration(tally.readings) IS 'The time from the first to the last reading.';

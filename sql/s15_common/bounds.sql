@@ -15,7 +15,7 @@ BEGIN
         PERFORM tally_internal._refuse('invalid_parameter_value',
             format('%s needs a name of 1 to 200 bytes, got %s', what,
                              COALESCE(CASE WHEN octet_length(name) > 200 THEN octet_length(name) || ' bytes' ELSE quote_literal(name) END, 'NULL')),
-            COALESCE('It begins with ' || NULLIF(left(name, 60), '') || '.', 'A name is how people and other definitions speak of it.'),
+            COALESCE('It begins with ' || NULLIF(left(name, 60), '') || '.', 'People and other definitions speak of it by this name.'),
             format('Use a short name, such as %L.', COALESCE(NULLIF(btrim(left(name, 40)), ''), 'queue age')));
     END IF;
 END $$;
@@ -26,7 +26,7 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF octet_length(definition) > 1000000 THEN
         PERFORM tally_internal._refuse('program_limit_exceeded', format('%s may have 1000000 bytes at most with all its texts, got %s', left(what, 200),
-            octet_length(definition)), 'Whatever reads the definitions of all roles reads it too.',
+            octet_length(definition)), 'pg_tally reads the definitions of all roles together, so one long text slows the work for all.',
             'A long list belongs into a column of the source, which the expression then names; a long description belongs into a document.');
     END IF;
 END $$;

@@ -31,7 +31,7 @@ CREATE OR REPLACE FUNCTION tally_internal._check_role(role regrole, again text) 
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = role::oid) THEN
-        PERFORM tally_internal._refuse('undefined_object', format('a role must be there to be given anything, got %s', COALESCE(role::text, 'NULL')),
+        PERFORM tally_internal._refuse('undefined_object', format('rights can only be given to a role that exists, got %s', COALESCE(role::text, 'NULL')),
             'A name of digits alone is read as a number of a role, and one with capitals or signs is folded or not read: such names stand in double quotes.',
             again);
     END IF;

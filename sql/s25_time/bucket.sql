@@ -17,6 +17,19 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_zone(text) IS
 'An error that says where to find names, when PostgreSQL knows no such time zone, or its meaning depends on the session.';
 
+CREATE OR REPLACE FUNCTION tally_internal._check_one_zone(what text, source regclass, zone text, again text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT tally_internal._zone_known(zone) AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = source AND a.attname = zone AND a.attnum > 0
+                                                           AND NOT a.attisdropped) THEN
+        PERFORM tally_internal._refuse('feature_not_supported', format('zone of %s must be one zone for all rows, got the column %I', what, zone),
+            'Only a rollup with buckets of time can take a zone for each row from a column. Define one of these for each zone, or take UTC for all.', again);
+    END IF;
+    PERFORM tally_internal._check_zone(zone);
+END $$;
+COMMENT ON FUNCTION tally_internal._check_one_zone(text, regclass, text, text) IS
+'An error where a zone is a column of the source, or PostgreSQL does not know it; what: of what the zone is; again: the statement to run instead.';
+
 CREATE OR REPLACE FUNCTION tally.local_time(at timestamptz, zone text) RETURNS timestamp
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN at OPERATOR(pg_catalog.<) timestamptz '4713-01-03 00:00+00 BC' THEN timestamp '-infinity'
@@ -25,7 +38,8 @@ RETURN CASE WHEN at OPERATOR(pg_catalog.<) timestamptz '4713-01-03 00:00+00 BC' 
             WHEN pg_catalog.upper(zone) OPERATOR(pg_catalog.=) ANY ('{CET,EET,EST,HST,MET,MST,WET}'::text[]) THEN NULL
             WHEN tally_internal._zone_known(zone) THEN at AT TIME ZONE zone END;
 COMMENT ON FUNCTION tally.local_time(timestamptz, text) IS
-'The time of a clock in a zone; null where PostgreSQL knows no such zone, or a session decides what its name means. For generated columns: it never fails.';
+'What a clock in the zone shows at a moment; null where PostgreSQL knows no such zone, or a session decides what its name means. For generated columns: it '
+    'never fails.';
 
 CREATE OR REPLACE FUNCTION tally_internal._bucket_rule_of(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT tally_internal._bucket_rule(r.bucket, r.zone, r.bucket_origin) $$;

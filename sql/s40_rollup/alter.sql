@@ -208,11 +208,12 @@ BEGIN
                                                              description, retain, emptied);
 END $$;
 COMMENT ON FUNCTION tally.alter_rollup(text, jsonb, text[], jsonb, text[], text, text, text, interval, text) IS
-'Changes a rollup''s definition and returns what that does to which part of its history: add_measures ''{"name": "aggregate"}'', drop_measures, '
-    'add_dimensions ''["column", {"name": "expression"}]'', drop_dimensions, where, schedule, description, retain (how long buckets are kept), emptied '
-    '(follow or keep: what becomes of buckets of which no source row is left); null leaves as it is, '''' and ''0'' take away. What the source still has is '
-    'marked for backfill; frozen history is kept: new measures are NULL there, new dimensions ''(before)'', dropped dimensions merged, and a new filter does '
-    'not touch it. Views, metrics and rollups on it follow; a column that one of them uses cannot go.';
+'Changes the definition of a rollup. It returns a row for each change and part of history, with what becomes of that part. Arguments: add_measures '
+    '''{"name": "aggregate"}'', drop_measures, add_dimensions ''["column", {"name": "expression"}]'', drop_dimensions, where, schedule, description, retain '
+    '(how long buckets are kept), emptied (follow or keep: what becomes of buckets of which no source row is left); null leaves a setting as it is, '''' and '
+    '''0'' remove it. What the source still has is marked for backfill; frozen history is kept: new measures are NULL there, new dimensions ''(before)'', '
+    'dropped dimensions merged, and a new filter does not touch it. Views, metrics and rollups on it follow; a column that one of them uses cannot be '
+    'dropped.';
 
 CREATE OR REPLACE FUNCTION tally_internal._live_name(r tally.rollups) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -129,7 +129,7 @@ COMMENT ON PROCEDURE tally.backfill(text, bigint, timestamptz, timestamptz, bool
 'Computes what a rollup (and what it stands on; without a name: every rollup) has marked, in batches of about batch_rows source rows, newest first or '
     'oldest_first, each committed by itself: a NOTICE per batch, and an interrupted backfill goes on where it was. since and until, widened to whole '
     'buckets, take that part first; the rest stays marked. Writers and readers go on; tally.progress shows how far it is. Several sessions share the work: '
-    'each takes the next rollup that no other is at.';
+    'each takes the next rollup on which no other session works.';
 
 CREATE OR REPLACE FUNCTION tally_internal._next_backfill(chain int[], done int[], OUT rollup_id int, OUT claimed boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

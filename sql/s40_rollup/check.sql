@@ -32,7 +32,7 @@ BEGIN
         PERFORM tally_internal._refuse('insufficient_privilege',
             format('rollup %L needs a source that %I owns, got %s, which %s owns', label, current_user, source,
                    (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source)),
-            'Capture is a trigger that fires for every write, and only the owner of a table may make one fire always.',
+            'Capture is a trigger that must fire for every write. Only the owner of a table may set that (ENABLE ALWAYS).',
             format('ALTER TABLE %s OWNER TO %I;', source, current_user));
     END IF;
 END $$;
@@ -81,7 +81,7 @@ BEGIN
             'Other sessions refresh and read a rollup, and they do not see it.', format('CREATE TABLE %I AS TABLE %s;', given || '_kept', source));
     ELSIF place IN ('tally', 'tally_internal', 'pg_catalog', 'information_schema') THEN
         PERFORM tally_internal._refuse('wrong_object_type', format('rollup %L needs a table of yours as source, got %s', label, source),
-            'The tables of PostgreSQL and of pg_tally itself change below triggers, or by the refresh that would follow them.',
+            'Triggers do not see changes of PostgreSQL''s own tables, and a refresh itself changes those of pg_tally.',
                 'SELECT oid::regclass FROM pg_class WHERE relkind IN (''r'', ''p'');');
     ELSIF given LIKE '\_tally%' THEN
         PERFORM tally_internal._refuse('reserved_name', format('rollup %L needs a source whose name does not begin with _tally, got %s', label, source),

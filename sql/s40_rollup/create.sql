@@ -45,6 +45,9 @@ BEGIN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('rollup %L must have a key or a time column with buckets, got both', label),
             'A rollup per key holds one row per value of the key (and dimensions), over all time.',
             format('SELECT tally.create_rollup(%L, %L, key => %L, …);', label, source::text, key));
+    ELSE
+        PERFORM tally_internal._check_one_zone(format('rollup %L per key', label), source, zone,
+            format('SELECT tally.create_rollup(%L, %L, key => %L, measures => %L);', label, source::text, key, measures));
     END IF;
     PERFORM tally_internal._may_create(label, target, source);
     PERFORM tally_internal._check_schedule(schedule);

@@ -42,7 +42,7 @@ BEGIN
     IF (made.key IS NOT NULL OR made.emptied = 'keep') AND (tally_internal._face_of(made) IS NOT NULL OR tally_internal._is_faced(parent.id)) THEN
         PERFORM tally_internal._refuse('feature_not_supported', format('rollup %L on a cluster rollup must be over time and follow emptied buckets, got %s',
                 made.name, CASE WHEN made.key IS NULL THEN 'emptied => ''keep''' ELSE 'a key' END),
-            'Its live view reads the nodes now. What the nodes do not have any more, or hold in parts of a key, it cannot know.',
+            'Its live view reads the nodes now. It cannot know rows that the nodes no longer have, nor keys of which several nodes hold parts.',
             format('SELECT tally.create_rollup(%L, %L, bucket => ''1 day'');', made.name, made.source::text));
     END IF;
 END $$;

@@ -17,7 +17,7 @@ DECLARE
 BEGIN
     IF NOT COALESCE(tally_internal._has_rights(role, (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source)), false) THEN
         PERFORM tally_internal._refuse('insufficient_privilege',
-            format('how long rows of %s are kept is for its owner %s to say, got %s', source,
+            format('rows of %s are kept for as long as its owner %s says; got %s', source,
                              (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source), role),
             'It freezes the history of every rollup on it, whoever made them.',
             format('SET ROLE %s;', (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source)));
@@ -69,8 +69,9 @@ BEGIN
         EXIT WHEN result = before;
         IF result < lowest THEN
             PERFORM tally_internal._refuse('object_not_in_prerequisite_state',
-                format('no bucket of all rollups concerned begins within 400 days before %s', wanted),
-                format('They are %s. A horizon must bound a bucket of each, or one would lose rows of a bucket that is not frozen.',
+                format('the rollups have no common start of a bucket within the 400 days before %s', wanted),
+                format('They are %s. History is frozen up to a moment at which each of them begins a bucket. Otherwise a bucket that is not frozen '
+                       'would lose rows.',
                                 (SELECT string_agg(format('%L: %s (%s)', r.name, r.bucket, r.zone), ', ' ORDER BY r.id) FROM tally.rollups r
                                  WHERE r.id = ANY (ids))),
                 'Make the coarser ones stand on the finest: SELECT tally.create_rollup(''<daily>'', ''<hourly>'', bucket => ''1 day'', zone => …);');

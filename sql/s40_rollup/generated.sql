@@ -71,7 +71,7 @@ BEGIN
     IF above.id IS NOT NULL THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
             format('rollup %L cannot give buckets of rollup %L a zone for each row, got the column %I', label, above.name, zone),
-            'A bucket has lost the moments within it, and each zone would cut it elsewhere. Rows of a table can have a zone each.',
+            'A bucket no longer knows the moments of its rows, and each zone would cut it at another place. Only rows of a table can have a zone each.',
             format('SELECT tally.create_rollup(%L, %L, %L, zone => %L, …);', label, above.source::text, above.time_column, zone));
     END IF;
     local := tally_internal._local_column(source, time_column, zone);

@@ -11,6 +11,7 @@ DECLARE
     path    text := tally_internal._bound_path(made.search_path);
     tree    text;
     parsed  pg_node_tree;
+    others  text;
     sqlstate_ text; message_ text; detail_ text; volatile_ text;
 BEGIN
     -- PostgreSQL parses the expression of a view and keeps its tree, without running it. Nothing else does that.
@@ -29,7 +30,14 @@ BEGIN
     SELECT r.ev_action::text, r.ev_action, format_type(a.atttypid, a.atttypmod), a.attcollation INTO tree, parsed, type, "collation"
       FROM pg_rewrite r JOIN pg_attribute a ON a.attrelid = r.ev_class AND a.attnum = 1
      WHERE r.ev_class = probe::regclass;
+    others := tally_internal._tables_beside(made, probe::regclass, tree);
     EXECUTE 'DROP VIEW ' || probe;
+    IF others IS NOT NULL THEN
+        PERFORM tally_internal._refuse('feature_not_supported', format('%s %L reads %s beside its source %s', kind, label, others, made.source),
+            format('Only changes of the source are captured. A change of %s would leave the rollup as it was. Make a dimension of the column that leads there, '
+                   'and join when you read.', others),
+            format('SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = %L::regclass AND attnum > 0;', made.source));
+    END IF;
     aggregate := (regexp_match(tree, ':targetList \({TARGETENTRY :expr {AGGREF :aggfnoid (\d+)'))[1]::oid;
     has_aggregate := tree ~ '{AGGREF ';
     has_distinct := tree ~ ':aggdistinct \(';
@@ -49,6 +57,19 @@ END $$;
 COMMENT ON FUNCTION tally_internal._analyse(text, tally.rollups, text, text, text) IS
 'What PostgreSQL makes of an expression over a source: its type, and the aggregate it is (null where its outermost node is no aggregate). Errors name the '
     'kind and label of what was asked.';
+
+CREATE OR REPLACE FUNCTION tally_internal._tables_beside(made tally.rollups, probe regclass, tree text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- What a definition of earlier versions reads already may stay. Rollups per key may read another rollup (beside.sql).
+    SELECT string_agg(DISTINCT d.refobjid::regclass::text, ', ')
+      FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
+     WHERE w.ev_class = probe AND d.refobjid NOT IN (made.source, probe) AND strpos(tree, format(':relid %s ', d.refobjid)) > 0
+       AND NOT (made.key IS NOT NULL AND EXISTS (SELECT FROM tally.rollups r WHERE r.relation = d.refobjid))
+       AND NOT EXISTS (SELECT FROM pg_rewrite v JOIN pg_depend e ON e.classid = 'pg_rewrite'::regclass AND e.objid = v.oid
+                        WHERE v.ev_class = made.live_view AND e.refclassid = 'pg_class'::regclass AND e.refobjid = d.refobjid)
+$$;
+COMMENT ON FUNCTION tally_internal._tables_beside(tally.rollups, regclass, text) IS
+'The tables and views that an expression reads beside the source of its rollup, given a view with the expression and its tree; null where there are none.';
 
 CREATE OR REPLACE FUNCTION tally_internal._merge_of(aggregate oid, type text, has_distinct boolean, label text, expression text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -100,7 +100,7 @@ BEGIN
     IF NOT (tally_internal._has_rights(caller, r.owner) AND tally_internal._has_rights(caller, taker)
             AND (EXISTS (SELECT FROM pg_roles o WHERE o.oid = r.owner) OR (SELECT o.rolsuper FROM pg_roles o WHERE o.oid = caller))) THEN
         PERFORM tally_internal._refuse('insufficient_privilege',
-            format('rollup %L is given from %s to %s by a role that is both, or by a superuser; got %s', r.name, r.owner, taker, caller),
+            format('rollup %L can only be given from %s to %s by a role with the rights of both, or by a superuser; got %s', r.name, r.owner, taker, caller),
             'The definition''s SQL runs with the rights of its owner, so nobody gives it to a role without having that role''s rights.',
             format('GRANT %s TO %s;  -- or ask a superuser', taker, caller));
     END IF;

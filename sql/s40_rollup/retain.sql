@@ -8,7 +8,7 @@ DECLARE
     dropping  boolean := COALESCE(drop_partitions, false);
 BEGIN
     IF keep <= '0' THEN
-        PERFORM tally_internal._refuse('invalid_parameter_value', format('keep must be longer than nothing, got %L', keep::text),
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('keep must be longer than 0, got %L', keep::text),
             'Rows younger than that stay.',
             format('SELECT tally.retain_source(%L, keep => ''90 days'');', source::text));
     ELSIF dropping AND (SELECT c.relkind FROM pg_class c WHERE c.oid = source) <> 'p' THEN
@@ -23,9 +23,9 @@ BEGIN
     PERFORM tally_internal._announce('schedules_change');
 END $$;
 COMMENT ON FUNCTION tally.retain_source(regclass, interval, boolean, boolean) IS
-'How long raw rows of a source are kept (null: for ever from now on). tally.expire(), once a day, deletes older ones in batches, after all rollups on the '
-    'source are computed for that time, and freezes their history: it stands, whatever comes. deletes => false only freezes, for who deletes by a job of '
-    'their own; drop_partitions drops partitions that are old as a whole instead of emptying them. A row that comes later for that time is kept in '
+'Says how long raw rows of a source are kept (null: for ever from now on). Once a day tally.expire() deletes older rows in batches, after all rollups on the '
+    'source are computed for that time. It freezes their history, which then stays as it is. With deletes => false it only freezes, and a job of your own '
+    'deletes. drop_partitions drops partitions that are old as a whole instead of emptying them. Rows that come later for that time are kept in '
     'tally.late_rows. For the owner of the source.';
 
 CREATE OR REPLACE FUNCTION tally_internal._holds_a_bucket(keep interval, rule text, zone text) RETURNS boolean

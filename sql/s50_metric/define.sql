@@ -56,7 +56,7 @@ END $$;
 COMMENT ON FUNCTION tally.create_metric(text, text, text, text, text, text, text, text) IS
 'Defines a metric: name; rollup; expression over its merged measures, such as retries::float8 / nullif(turns, 0); unit; description; direction (up_is_good, '
     'down_is_good, neutral); samples (the measure that counts observations; default the count it divides by, else count(*)). Adds a column to the view '
-    '<rollup>_metrics. Again with changes it replaces the definition and says what changed.';
+    '<rollup>_metrics. If you define it again with changes, the new definition replaces the old one, and a notice says what changed.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_metric(name text, r tally.rollups, expression text, direction text, old tally.metrics) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -45,7 +45,7 @@ DECLARE
 BEGIN
     IF max_range <= '0' OR max_rows <= 0 OR per_minute <= 0 OR per_minute > 1000000 OR min_people NOT BETWEEN 2 AND 1000000 OR enabled IS NULL THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
-            format('max_range and max_rows must be more than nothing, per_minute from 1 to 1000000, min_people from 2 to 1000000, and enabled true or false, '
+            format('max_range and max_rows must be greater than 0, per_minute from 1 to 1000000, min_people from 2 to 1000000, and enabled true or false, '
                    'got %s, %s, %s, %s, %s', COALESCE(max_range::text, 'NULL'), COALESCE(max_rows::text, 'NULL'), COALESCE(per_minute::text, 'NULL'),
                    COALESCE(min_people::text, 'NULL'), COALESCE(enabled::text, 'NULL')),
             'What is left out, or NULL, has no limit.', format('SELECT tally.set_limits(%L, max_range => ''120 days'', max_rows => 200000);', "on"));
@@ -71,7 +71,8 @@ COMMENT ON FUNCTION tally.set_limits(text, interval, int, int, int, boolean, reg
 
 CREATE OR REPLACE FUNCTION tally.drop_limits("on" text DEFAULT NULL) RETURNS boolean
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT tally_internal._forget_limits(COALESCE("on", '')) $$;
-COMMENT ON FUNCTION tally.drop_limits(text) IS 'Takes away the limits of a schema, or (without on) those of all other schemas; whether there were any.';
+COMMENT ON FUNCTION tally.drop_limits(text) IS
+'Removes the limits of a schema, or (without on) those of all other schemas, and returns whether there were any.';
 
 CREATE OR REPLACE FUNCTION tally_internal._limits_set(owner regrole, relation regclass) RETURNS tally.limits
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

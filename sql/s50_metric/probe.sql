@@ -173,8 +173,9 @@ BEGIN
     RETURN name;
 END $$;
 COMMENT ON FUNCTION tally.create_probe(text, text, text, text, text, interval, interval, boolean, text) IS
-'Defines a probe: a query that yields value, optionally samples, and labels (every other column); :as_of stands for the tick. evaluate() samples it every so '
-    'often and keeps samples for keep; thresholds name it as their metric. Again with changes it replaces the definition.';
+'Defines a probe: a query that yields value, optionally samples, and labels (every other column); :as_of stands for the tick. every: how often evaluate() '
+    'samples it; keep: how long samples are kept; thresholds name it as their metric. If you define it again with changes, the new definition replaces the '
+    'old one.';
 
 CREATE OR REPLACE FUNCTION tally_internal._find_probe(name text) RETURNS tally.probes
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

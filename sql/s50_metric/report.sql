@@ -155,7 +155,7 @@ BEGIN
     PERFORM tally_internal._check_metrics(metrics);
     IF COALESCE(max_range <= '0', true) OR COALESCE(max_rows <= 0, true) THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
-            format('max_range and max_rows must be more than nothing, got %s and %s', COALESCE(max_range::text, 'NULL'), COALESCE(max_rows::text, 'NULL')),
+            format('max_range and max_rows must be greater than 0, got %s and %s', COALESCE(max_range::text, 'NULL'), COALESCE(max_rows::text, 'NULL')),
             'They bound what a report reads and gives.',
             format('SELECT * FROM tally.report(%L, since => ''24 hours'');', metrics));
     ELSIF NOT isfinite(first) OR NOT isfinite(last) OR last > first + max_range THEN
@@ -172,9 +172,9 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.report(text[], text, text, interval, text[], jsonb, text, int, interval, int, timestamptz) IS
 'Several metrics, also of different rollups, side by side: one JSON object per row with the bucket (where bucket is given), the dimensions of by, and each '
-    'metric, of the range from since to until alone: where they lie within a bucket, the first and the last one hold a part. Exact '
-    'now, read from the smallest rollups that hold the answer. people: a measure; cells with fewer than k of them are null. More than '
-    'max_range or max_rows is an error. Run with the reader''s rights.';
+    'metric. Only [since, until) counts: if one of them lies within a bucket, that bucket''s row covers a part of it. Exact now, read from the smallest '
+    'rollups that hold the answer. people: a measure that counts people; rows with fewer than k of them show null. More than max_range or max_rows is an '
+    'error. It runs with the reader''s rights.';
 
 CREATE OR REPLACE FUNCTION tally.report_sql(
     metrics text[],

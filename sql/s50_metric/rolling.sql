@@ -73,7 +73,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF "window" IS NULL OR "window" <= '0' OR "window" > '100 years' THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
-            format('window must be longer than nothing and at most 100 years, got %s', COALESCE("window"::text, 'NULL')), NULL,
+            format('window must be longer than 0 and at most 100 years, got %s', COALESCE("window"::text, 'NULL')), NULL,
             format('SELECT * FROM tally.rolling(%L, ''7 days'');', metric));
     END IF;
     RETURN QUERY SELECT * FROM tally_internal._windows(metric, "window", since, until, bucket, by, "where", as_of, 'rolling');

@@ -39,6 +39,8 @@ DECLARE
 BEGIN
     counts := tally_internal._behaviour_just_so(home, label, 'funnel', given);
     IF counts IS NOT NULL THEN RETURN counts; END IF;
+    PERFORM tally_internal._check_one_zone(format('funnel %L', label), source, zone,
+        format('SELECT tally.create_funnel(%L, %L, %L, %L, %L, zone => ''UTC'');', label, source::text, time_column, actor, steps::text));
     people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,
         measures => tally_internal._funnel_measures(given, label), "where" => tally_internal._funnel_filter(given, label), schedule => schedule, zone => zone,
             search_path => search_path, with_data => with_data,
@@ -72,13 +74,14 @@ BEGIN
      WHERE b.name = label AND COALESCE(tally_internal._schema_of(r.relation), home) = home;
     IF old.counts IS NULL THEN RETURN NULL; END IF;
     -- The source may have got another name since.
-    old.definition := old.definition || jsonb_build_object('source', (SELECT r.source::text FROM tally.rollups r WHERE r.id = old.actors));
+    old.definition := old.definition || jsonb_build_object('source', (SELECT r.source::text FROM tally.rollups r
+                                                                             WHERE r.id = (tally_internal._rollups_of(old))[1]));
     SELECT string_agg(format('%s: %s to %s', n.key, old.definition -> n.key, n.value), '; ') INTO changes
       FROM (SELECT k.key, given -> k.key AS value FROM jsonb_object_keys(old.definition || given) k(key)) n
      WHERE old.definition -> n.key IS DISTINCT FROM n.value;
     IF old.kind = kind AND changes IS NULL THEN
         PERFORM tally_internal._note_unchanged(format('%s %L', kind, label));
-        PERFORM tally_internal._remake_relations(old.actors);
+        PERFORM tally_internal._remake_relations((tally_internal._rollups_of(old))[1]);
         RETURN (SELECT r.relation FROM tally.rollups r WHERE r.id = old.counts);
     END IF;
     PERFORM tally_internal._refuse('duplicate_object',

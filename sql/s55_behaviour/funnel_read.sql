@@ -61,6 +61,14 @@ CREATE OR REPLACE FUNCTION tally.drop_funnel(name text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT tally_internal._drop_behaviour(tally_internal._behaviour($1, 'funnel')) $$;
 COMMENT ON FUNCTION tally.drop_funnel(text) IS 'Drops a funnel: its views and its rollups. Source rows stay.';
 
+CREATE OR REPLACE FUNCTION tally_internal._rollups_of(b tally.behaviours) RETURNS int[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN b.definition ? 'every_start' THEN ARRAY[(SELECT r.source_rollup FROM tally.rollups r WHERE r.id = b.actors)] ELSE '{}' END
+        || ARRAY[b.actors, b.counts]
+$$;
+COMMENT ON FUNCTION tally_internal._rollups_of(tally.behaviours) IS
+'The rollups of a funnel, retention or sessions, each behind what it stands on: the first is on the source, the last has the counts.';
+
 CREATE OR REPLACE FUNCTION tally_internal._views_of(b tally.behaviours) RETURNS SETOF text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%I.%I', n.nspname, b.name || s) FROM tally.rollups r JOIN pg_class c ON c.oid = r.relation JOIN pg_namespace n ON n.oid = c.relnamespace,
@@ -83,7 +91,7 @@ BEGIN
         EXECUTE format('DROP VIEW %s', view);
     END LOOP;
     PERFORM tally_internal._forget_behaviour(b.counts);
-    PERFORM tally.drop_rollup((SELECT tally_internal._called(x) FROM tally.rollups x WHERE x.id = b.actors), "cascade" => true);
+    PERFORM tally.drop_rollup((SELECT tally_internal._called(x) FROM tally.rollups x WHERE x.id = (tally_internal._rollups_of(b))[1]), "cascade" => true);
 END $$;
 COMMENT ON FUNCTION tally_internal._drop_behaviour(tally.behaviours) IS
 'Drops a funnel, retention or sessions with its views and rollups, with the caller''s rights.';

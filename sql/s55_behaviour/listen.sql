@@ -32,14 +32,15 @@ COMMENT ON FUNCTION tally_internal._when_rollup_repaired_s55(int, jsonb) IS
 CREATE OR REPLACE FUNCTION tally_internal._when_rollup_paired_s55(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN QUERY SELECT unnest(ARRAY[b.actors, b.counts])::text FROM tally.behaviours b WHERE $1 IN (b.actors, b.counts);
+    RETURN QUERY SELECT unnest(p.ids)::text FROM tally.behaviours b, tally_internal._rollups_of(b) p(ids) WHERE $1 = ANY (p.ids);
 END $$;
-COMMENT ON FUNCTION tally_internal._when_rollup_paired_s55(int, jsonb) IS 'Listener: the two rollups of a funnel or retention, given one of them.';
+COMMENT ON FUNCTION tally_internal._when_rollup_paired_s55(int, jsonb) IS 'Listener: the rollups of a funnel, retention or sessions, given one of them.';
 
 CREATE OR REPLACE FUNCTION tally_internal._when_whole_asked_s55(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN QUERY SELECT format('SELECT tally.drop_%s(%L);', b.kind, tally_internal._called(b)) FROM tally.behaviours b WHERE $1 IN (b.actors, b.counts);
+    RETURN QUERY SELECT format('SELECT tally.drop_%s(%L);', b.kind, tally_internal._called(b)) FROM tally.behaviours b
+                  WHERE $1 = ANY (tally_internal._rollups_of(b));
 END $$;
 COMMENT ON FUNCTION tally_internal._when_whole_asked_s55(int, jsonb) IS
 'Listener: the statement that drops the funnel, retention or sessions that a rollup is a part of.';
@@ -49,8 +50,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM tally_internal._refuse('dependent_objects_still_exist',
         format('rollup %L cannot be dropped: %s %L is made of it', (SELECT r.name FROM tally.rollups r WHERE r.id = $1), b.kind, b.name),
-        'It goes as a whole.', format('SELECT tally.drop_%s(%L);', b.kind, tally_internal._called(b)))
-       FROM tally.behaviours b WHERE $1 IN (b.actors, b.counts);
+        'Its rollups are dropped together.', format('SELECT tally.drop_%s(%L);', b.kind, tally_internal._called(b)))
+       FROM tally.behaviours b WHERE $1 = ANY (tally_internal._rollups_of(b));
 END $$;
 COMMENT ON FUNCTION tally_internal._when_rollup_drops_s55(int, jsonb) IS
 'Listener: refuses to drop a rollup that a funnel, retention or sessions are made of.';
@@ -89,7 +90,7 @@ BEGIN
     UPDATE tally.behaviours b
        SET definition = tally_internal._definition_changed(b.definition - 'dimensions', '{condition,when,where,start,return,page}', changes)
                      || jsonb_build_object('dimensions', tally_internal._dimensions_changed(b.definition -> 'dimensions', changes))
-     WHERE b.actors = $1;
+     WHERE (tally_internal._rollups_of(b))[1] = $1;
     RETURN;
 END $$;
 COMMENT ON FUNCTION tally_internal._when_definition_follows_s55(int, jsonb) IS

@@ -19,7 +19,8 @@ CREATE OR REPLACE FUNCTION tally.create_retention(
     description text DEFAULT NULL,
     with_data   boolean DEFAULT false,
     search_path text DEFAULT pg_catalog.current_setting('search_path'),
-    origin      timestamptz DEFAULT NULL
+    origin      timestamptz DEFAULT NULL,
+    every_start boolean DEFAULT false
 ) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -33,11 +34,16 @@ DECLARE
                tally_internal._one_expression(return, format('return of retention %L', label)),
                'period', period, 'periods', periods, 'mode', mode, 'dimensions', dimensions, 'where',
                tally_internal._one_expression("where", format('where of retention %L', label)), 'zone', zone)
-               || CASE WHEN origin IS NULL THEN '{}' ELSE jsonb_build_object('origin', tally_internal._origin_text(origin)) END;
+               || CASE WHEN origin IS NULL THEN '{}' ELSE jsonb_build_object('origin', tally_internal._origin_text(origin)) END
+               || CASE WHEN every_start THEN '{"every_start": true}' ELSE '{}' END::jsonb;
     elapsed boolean := tally_internal._counts_elapsed(given);
     clock  text := COALESCE(zone, 'UTC');
     at     text := tally_internal._funnel_at(given || jsonb_build_object('zone', clock), label);
+    filter text := format('%I IS NOT NULL AND pg_catalog.isfinite(%s) AND ((%s) OR (%s))', actor, at, given ->> 'start', given ->> 'return')
+                       || COALESCE(' AND (' || (given ->> 'where') || ')', '');
+    about  text := format('Retention %s: when each actor started, and whether it was seen 0, 1, … periods later.', label);
     later  int;
+    times  regclass;
     people regclass;
     counts regclass;
 BEGIN
@@ -48,15 +54,25 @@ BEGIN
             format('retention %L needs a start, a return, 0 to 400 periods and mode on or on_or_after, got %s', label, given - 'source'), NULL,
             format('SELECT tally.create_retention(%L, %L, %L, %L, "start" => ''kind = ''''signup'''''');', label, source::text, time_column, actor));
     END IF;
-    PERFORM tally_internal._check_period(label, period, zone, elapsed, format('SELECT tally.create_retention(%L, %L, %L, %L, period => ''1 week'', …);', label,
-                                                                     source::text, time_column, actor));
+    PERFORM tally_internal._check_one_zone(format('retention %L', label), source, zone,
+                format('SELECT tally.create_retention(%L, %L, %L, %L, zone => ''UTC'');', label, source::text, time_column, actor)),
+            tally_internal._check_period(label, period, zone, elapsed,
+                format('SELECT tally.create_retention(%L, %L, %L, %L, period => ''1 week'', …);', label, source::text, time_column, actor));
     later := tally_internal._days_later(label, period, clock, origin, elapsed);
-    people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,
-        measures => tally_internal._retention_measures(given, at, elapsed, later),
-        "where" => format('%I IS NOT NULL AND pg_catalog.isfinite(%s) AND ((%s) OR (%s))', actor, at, given ->> 'start', given ->> 'return')
-            || COALESCE(' AND (' || (given ->> 'where') || ')', ''),
-        schedule => schedule, zone => clock, search_path => search_path, with_data => with_data,
-        description => format('Retention %s: when each actor started, and whether it was seen 0, 1, … periods later.', label));
+    IF every_start THEN
+        PERFORM tally_internal._check_every_start(label, origin, given);
+        times := tally.create_rollup(prefix || quote_ident(label || '_times'), source, key => jsonb_build_array(actor)::text,
+            measures => tally_internal._retention_times(given, at), "where" => filter, schedule => schedule, zone => clock, search_path => search_path,
+            with_data => with_data, description => format('Retention %s: the times at which each actor started and was seen.', label));
+        people := tally.create_rollup(prefix || quote_ident(label || '_actors'), times, key => jsonb_build_array(actor)::text,
+            expand => tally_internal._cohort_rows(given, elapsed), dimensions => '[{"cohort": "_entry"}]',
+            measures => tally_internal._cohort_measures(given), schedule => schedule, zone => clock, search_path => search_path, with_data => with_data,
+            description => about);
+    ELSE
+        people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,
+            measures => tally_internal._retention_measures(given, at, elapsed, later), "where" => filter, schedule => schedule, zone => clock,
+            search_path => search_path, with_data => with_data, description => about);
+    END IF;
     EXECUTE format('CREATE INDEX ON %s (entry)', people);
     counts := tally.create_rollup(prefix || quote_ident(label), people, time_column => 'entry', bucket => period, zone => clock, schedule => schedule,
                                   search_path => search_path, origin => origin,
@@ -69,11 +85,12 @@ BEGIN
     RETURN counts;
 END $$;
 COMMENT ON FUNCTION tally.create_retention(text, regclass, text, text, text, text, interval, int, text, jsonb, text, text, text, text, boolean, text,
-                                           timestamptz) IS
+                                           timestamptz, boolean) IS
 'Defines a retention: actors (a column) who start (a condition, their first such event counts) and return (another) 0 to periods periods later. Periods are '
     'days or months by the calendar of the zone; a width in hours (''24 hours''), and any width with zone => NULL, is counted from the actor''s own start. '
     'origin: a midnight of the zone at which a period begins (a Sunday for weeks from Sunday, the 15th for months from there). mode on (in that period) or '
-    'on_or_after. dimensions are values of the start event. Makes the rollups <name>_actors and <name> and the views '
+    'on_or_after. every_start: an actor belongs to the cohort of each period in which it started, not only of the first; where periods are counted from the '
+    'actor''s own start, each start counts for itself. dimensions are values of the start event. Makes the rollups <name>_actors and <name> and the views '
     '<name>_cohorts (as of the last refresh) and <name>_cohorts_live (exact now), which show periods that are wholly past. The same definition again changes '
     'nothing.';
 
@@ -117,6 +134,49 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._retention_measures(jsonb, text, boolean, int) IS
 'Measures of a retention''s rollup per actor: when the actor started, in which periods it was seen again, and the dimensions of its start event.';
+
+CREATE OR REPLACE FUNCTION tally_internal._check_every_start(label text, origin timestamptz, given jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF origin IS NOT NULL THEN
+        PERFORM tally_internal._refuse('feature_not_supported', format('retention %L can have an origin or every_start, got both', label),
+            'With every_start, weeks begin on Mondays and months on the first.',
+            format('SELECT tally.create_retention(%L, %L, %L, %L, "start" => %L, return => %L, period => %L, zone => %L, every_start => true);', label,
+                   given ->> 'source', given ->> 'time_column', given ->> 'actor', given ->> 'start', given ->> 'return', given ->> 'period',
+                   given ->> 'zone'));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_every_start(text, timestamptz, jsonb) IS 'An error where a retention with every start has an origin too.';
+
+CREATE OR REPLACE FUNCTION tally_internal._retention_times(given jsonb, at text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object('starts', format('pg_catalog.array_agg(%1$s ORDER BY %1$s) FILTER (WHERE %2$s)', at, given ->> 'start'),
+                              'returns', format('pg_catalog.array_agg(%1$s ORDER BY %1$s) FILTER (WHERE %2$s)', at, given ->> 'return'))
+        || COALESCE((SELECT jsonb_object_agg('values_of_' || t.name,
+                         format('pg_catalog.array_agg((%1$s)::text ORDER BY %2$s, (%1$s)::text) FILTER (WHERE %3$s)', t.expression, at, given ->> 'start'))
+                       FROM tally_internal._funnel_touches(given) t), '{}')
+$$;
+COMMENT ON FUNCTION tally_internal._retention_times(jsonb, text) IS
+'Measures of the rollup per actor behind a retention with every start: the times of its starts and of its returns, and the dimensions of each start.';
+
+CREATE OR REPLACE FUNCTION tally_internal._cohort_rows(given jsonb, elapsed boolean) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('tally.retention_every(starts, returns, %L::interval, %s, ''infinity''::timestamptz, %L, %L) AS _cohort(_entry, _retained)',
+                  given ->> 'period', given ->> 'periods', CASE WHEN NOT elapsed THEN given ->> 'zone' END, given ->> 'mode')
+$$;
+COMMENT ON FUNCTION tally_internal._cohort_rows(jsonb, boolean) IS
+'SQL text that makes a row for each cohort of an actor out of the times of its starts and returns.';
+
+CREATE OR REPLACE FUNCTION tally_internal._cohort_measures(given jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- Each is an aggregate over the one row of its cohort.
+    SELECT jsonb_build_object('entry', 'pg_catalog.min(_entry)', 'retained', 'pg_catalog.min(_retained)')
+        || COALESCE((SELECT jsonb_object_agg(t.name, format('pg_catalog.min(%I[pg_catalog.array_position(starts, _entry)])', 'values_of_' || t.name))
+                       FROM tally_internal._funnel_touches(given) t), '{}')
+$$;
+COMMENT ON FUNCTION tally_internal._cohort_measures(jsonb) IS
+'Measures of the rollup with a row for each actor and cohort: the first start in it, in which periods the actor was seen again, and the dimensions of that '
+    'start.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_period(label text, period interval, zone text, elapsed boolean, again text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -32,7 +32,9 @@ DECLARE
 BEGIN
     sessions := tally_internal._behaviour_just_so(home, label, 'sessions', given);
     IF sessions IS NOT NULL THEN RETURN sessions; END IF;
-    PERFORM tally_internal._check_sessions(label, given);
+    PERFORM tally_internal._check_one_zone(format('sessions %L', label), source, zone,
+                format('SELECT tally.create_sessions(%L, %L, %L, %L, zone => ''UTC'');', label, source::text, time_column, actor)),
+            tally_internal._check_sessions(label, given);
     people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,
         measures => tally_internal._session_measures(given, label),
         "where" => format('%I IS NOT NULL AND pg_catalog.isfinite(%s)', actor, tally_internal._funnel_at(given, label))

@@ -90,7 +90,7 @@ BEGIN
                 OR EXISTS (SELECT FROM pg_operator o WHERE o.oprnamespace = n.oid AND strpos(words, o.oprname) > 0)) LIMIT 1;
         IF hidden IS NOT NULL THEN
             PERFORM tally_internal._refuse('insufficient_privilege',
-                format('experiment metric %L means what its maker %s finds in schema %I, which %s may not use', m.name, m.owner, hidden,
+                format('experiment metric %L of %s uses names of schema %I, which %s may not use', m.name, m.owner, hidden,
                     tally_internal._current_role()),
                 format('Its text is %s. Read with the rights of %s it would mean something else.', words, tally_internal._current_role()),
                 format('GRANT USAGE ON SCHEMA %I TO %s;', hidden, tally_internal._current_role()));

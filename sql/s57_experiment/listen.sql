@@ -16,7 +16,7 @@ BEGIN
     IF users IS NOT NULL THEN
         PERFORM tally_internal._refuse('dependent_objects_still_exist',
             format('rollup %L cannot be dropped: an experiment is made of it', (SELECT r.name FROM tally.rollups r WHERE r.id = $1)),
-            'An experiment goes as a whole.', users);
+            'The rollups of an experiment are dropped together.', users);
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._when_rollup_drops_s57(int, jsonb) IS 'Listener: refuses to drop a rollup that an experiment is made of.';

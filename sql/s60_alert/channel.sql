@@ -151,7 +151,8 @@ END $$;
 COMMENT ON FUNCTION tally.create_channel(text, text, text, text, text, jsonb, jsonb, text[], text[], interval, interval, interval, int, boolean, jsonb,
                                          text, bigint) IS
 'Defines where notifications go: webhook (url, template generic, slack, pagerduty or email, secret, headers) or table (for a poller); which incidents '
-    '(matchers) and events; grouping and repeating; quiet hours, which put off what is not critical. Again with changes it replaces the definition.';
+    '(matchers) and events; grouping and repeating; quiet hours, which put off what is not critical. If you define it again with changes, the new definition '
+    'replaces the old one.';
 
 CREATE OR REPLACE FUNCTION tally.drop_channel(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$

@@ -52,8 +52,8 @@ BEGIN
     PERFORM tally_internal._notify(i.id, 'acknowledged', as_of);
 END $$;
 COMMENT ON FUNCTION tally.acknowledge(bigint, text, timestamptz, text, bigint) IS
-'Notes that somebody works on an incident. It escalates no further. by names the person if the role is an application''s; the name is recorded beside '
-'the role.';
+'Notes that somebody works on an incident. The incident escalates no further. by names the person if the role is an application''s; the name is recorded '
+    'beside the role.';
 
 CREATE OR REPLACE FUNCTION tally.comment_incident(id bigint, note text, as_of timestamptz DEFAULT now(), by text DEFAULT NULL,
                                        who bigint DEFAULT tally_internal._me()) RETURNS void

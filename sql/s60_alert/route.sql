@@ -123,7 +123,8 @@ END $$;
 COMMENT ON FUNCTION tally.create_route(text, jsonb, boolean, text, bigint) IS
 'Defines by a tree which channels an incident goes to: {"channel": "ops", "routes": [{"matchers": {"severity": "critical"}, "channel": "pager", "continue": '
     'true, "routes": […]}]}. The first node of routes that matches takes it, and with continue the next ones may take it too. What none takes goes to the '
-    'node''s own channel; without one, to that of the node above. Channels of a tree get nothing else. Again with changes it replaces the tree.';
+    'node''s own channel; without one, to that of the node above. Channels of a tree get nothing else. If you define it again with changes, the new tree '
+    'replaces the old one.';
 
 CREATE OR REPLACE FUNCTION tally_internal._route(caller regrole, name text) RETURNS tally.routes
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -139,8 +139,8 @@ BEGIN
     RETURN name;
 END $$;
 COMMENT ON FUNCTION tally.create_inhibition(text, jsonb, jsonb, text[], text, bigint) IS
-'While an incident that matches source fires, notifications of incidents that match target and share the labels in equal are kept back. Again with changes '
-'it replaces the rule.';
+'While an incident that matches source fires, notifications of incidents that match target and share the labels in equal are kept back. If you define it '
+    'again with changes, the new rule replaces the old one.';
 
 CREATE OR REPLACE FUNCTION tally_internal._recheck_inhibited() RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$

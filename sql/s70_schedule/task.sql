@@ -50,8 +50,8 @@ EXCEPTION WHEN unique_violation THEN
         format('SELECT tally.create_task(%L, …);', name || ' (' || current_user || ')'));
 END $$;
 COMMENT ON FUNCTION tally.create_task(text, text, text, text, text) IS
-'Defines a task: name, cron schedule, and one statement, which runs with the maker''s rights (:as_of stands for the time of the run). Again with changes it '
-    'replaces the definition.';
+'Defines a task: name, cron schedule, and one statement, which runs with the maker''s rights (:as_of stands for the time of the run). If you define it again '
+    'with changes, the new definition replaces the old one.';
 
 CREATE OR REPLACE FUNCTION tally_internal._find_task(name text) RETURNS int
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -60,10 +60,10 @@ BEGIN
     RETURN result;
 END $$;
 COMMENT ON FUNCTION tally.create_cluster_rollup(text, text[], text, text, interval, jsonb, jsonb, text, text, text, text, text, text, timestamptz, text) IS
-'Defines a rollup that several servers hold together: name; servers (foreign servers of postgres_fdw, the nodes); source (a table of this name at each node); '
-    'the other arguments are those of create_rollup(). It makes the rollup at each node, and one of the same name here that merges them. The view '
+'Defines a rollup that several servers hold together: name; servers (foreign servers of postgres_fdw, the nodes); source (a table of this name at each '
+    'node); the other arguments are those of create_rollup(). It makes the rollup at each node, and one of the same name here that merges them. The view '
     '<name>_live reads the nodes now; the table holds what the last pull brought (refresh() pulls first). Metrics, thresholds, boards and releases stand on '
-    'it. Again with other servers it adds nodes or takes them out.';
+    'it. If you define it again with other servers, nodes are added or removed.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_servers(label text, servers text[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -12,7 +12,7 @@ DECLARE
 BEGIN
     SELECT * INTO c FROM tally.clusters x WHERE x.rollup_id = r.id;
     IF c.rollup_id IS NULL THEN
-        PERFORM tally_internal._refuse('wrong_object_type', format('drop_cluster_rollup is of a cluster rollup, got %L, which is none', r.name),
+        PERFORM tally_internal._refuse('wrong_object_type', format('drop_cluster_rollup needs a cluster rollup, got %L, which is none', r.name),
             'Its rows lie on this server.', format('SELECT tally.drop_rollup(%L);', name));
     END IF;
     SELECT array_agg(n.live), array_agg(n.node ORDER BY n.node) INTO lives, nodes FROM tally.cluster_nodes n WHERE n.rollup_id = r.id;

@@ -85,7 +85,7 @@ DECLARE
 BEGIN
     PERFORM tally_internal._owned_rollup(r.id, caller);
     IF r.key IS NOT NULL THEN
-        PERFORM tally_internal._refuse('feature_not_supported', format('a feed is of a rollup over time, got %L, which is per key', r.name),
+        PERFORM tally_internal._refuse('feature_not_supported', format('a feed needs a rollup over time, got %L, which is per key', r.name),
             'A key may have rows at several nodes, and parts of a key do not merge.', 'SELECT name FROM tally.rollups WHERE key IS NULL;');
     END IF;
     -- The row comes before the triggers, and the first pull after it takes all.
@@ -120,7 +120,7 @@ BEGIN
     END LOOP;
     DELETE FROM tally.feeds x WHERE x.rollup_id = f.rollup_id;
 END $$;
-COMMENT ON FUNCTION tally.close_feed(text, bigint) IS 'Ends the feed of a rollup of this server, which no coordinator pulls any more; for the owner.';
+COMMENT ON FUNCTION tally.close_feed(text, bigint) IS 'Ends the feed of a rollup of this server. No coordinator can pull it any more. For the owner.';
 
 CREATE OR REPLACE FUNCTION tally_internal._feed_prepare(rollup text, identity text, taken bigint, snapshot pg_snapshot,
                                                         who bigint DEFAULT tally_internal._me()) RETURNS jsonb

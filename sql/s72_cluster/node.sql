@@ -34,7 +34,7 @@ BEGIN
       JOIN pg_roles o ON o.oid = s.srvowner AND NOT o.rolsuper WHERE s.srvname = node;
     IF holder IS NOT NULL THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('node %I is a server of %s, and %s is a superuser', node, holder, current_user),
-            'Its owner says where it is, and as whom one is there.', format('SET ROLE %s;  -- and again', holder));
+            'The owner of a server decides where it is, and as which role one connects.', format('SET ROLE %s;  -- and again', holder));
     END IF;
     EXECUTE tally_internal._asking_sql(node, statement, 'answer text') INTO result;
     RETURN result::jsonb;

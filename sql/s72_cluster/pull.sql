@@ -114,7 +114,7 @@ BEGIN
         one := tally_internal._rollup(rollup);
         PERFORM tally_internal._check_refresh(caller, one.id);
         IF NOT EXISTS (SELECT FROM tally.clusters c WHERE c.rollup_id = one.id) THEN
-            PERFORM tally_internal._refuse('wrong_object_type', format('pull is of a cluster rollup, got %L, which is none', one.name),
+            PERFORM tally_internal._refuse('wrong_object_type', format('pull needs a cluster rollup, got %L, which is none', one.name),
                 'Its rows lie on this server.', format('SELECT * FROM tally.refresh(%L);', rollup));
         END IF;
     END IF;

@@ -121,10 +121,10 @@ BEGIN
     RETURN given;
 END $$;
 COMMENT ON FUNCTION tally.grant_access(text, regrole, text) IS
-'Gives a role what a viewer needs (SELECT on your releases, or those of a name or schema, and on those that you make later), an editor (that, and to handle '
-'the incidents of your thresholds, of that schema if it is named, and to change how they judge, without being a member of your role), an admin (that, '
-'SELECT on your rollups, or those of a schema, those made later too, and exports) or, from a '
-'superuser, a clock (to run the jobs, start and stop them). Without to it goes to the group of that name, which create_roles() makes. It says what was given.';
+'Gives a role the rights of a viewer, an editor, an admin or a clock. A viewer reads your releases, those that you make later too. An editor also handles '
+    'the incidents of your thresholds and changes how they judge, without being a member of your role. An admin also reads your rollups, those that you make '
+    'later too, and exports them. A clock, which only a superuser can give, runs, starts and stops the jobs. on limits it to a release or a schema. Without '
+    'to it goes to the group tally_viewer, tally_editor or tally_admin, which create_roles() makes. It returns what was given.';
 
 CREATE OR REPLACE FUNCTION tally.revoke_access("from" regrole) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -13,7 +13,7 @@ BEGIN
             'Whoever may read it reads it by report().', format('SELECT tally.grant_access(''admin'', %L);  -- by %s', caller, r.owner));
     ELSIF octet_length(what::text) > 100000 THEN
         PERFORM tally_internal._refuse('program_limit_exceeded',
-            format('what an export is asked by takes 100000 bytes at most, got %s', octet_length(what::text)),
+            format('the arguments of an export may have 100000 bytes at most, got %s', octet_length(what::text)),
             'It is kept in tally.audit.', NULL);
     END IF;
     INSERT INTO tally.audit (actor, owner, kind, name, action, new) VALUES (caller::text, r.owner, 'exports', r.name, 'export', what);

@@ -19,7 +19,7 @@ BEGIN
     IF r.id IS NULL OR x.definition IS DISTINCT FROM tally_internal._release_definition(r, x.dimensions || x.measures || x.people) THEN
         PERFORM tally_internal._refuse('object_not_in_prerequisite_state',
             format('release %L is of a rollup that is %s', x.name, CASE WHEN r.id IS NULL THEN 'dropped' ELSE 'defined otherwise now' END),
-            'What is published stands as it is. Numbers of another meaning are no continuation of it.',
+            'What is published stays as it is. New numbers would mean something else, so they do not continue it.',
             format('SELECT tally.drop_release(%L);', tally_internal._called(x)));
     END IF;
     -- What lies below may have changed, and an older version let a release have more.

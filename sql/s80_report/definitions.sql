@@ -31,22 +31,23 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ['where', r.filter], ['expand', r.expand], ['schedule', r.schedule], ['description', r.description],
                ['retain', (SELECT s.keep::text FROM tally.source_retentions s WHERE s.source = r.relation)],
                ['emptied', NULLIF(r.emptied, 'follow')], ['search_path', r.search_path]])
-      FROM tally.rollups r WHERE NOT EXISTS (SELECT FROM tally.behaviours b WHERE r.id IN (b.actors, b.counts))
+      FROM tally.rollups r WHERE NOT EXISTS (SELECT FROM tally.behaviours b WHERE r.id = ANY (tally_internal._rollups_of(b)))
        AND NOT EXISTS (SELECT FROM tally.experiments e WHERE r.id IN (e.units, e.arrivals))
        AND NOT EXISTS (SELECT FROM tally.experiment_cells c WHERE r.id IN (c.unit_values, c.cells))
        AND NOT EXISTS (SELECT FROM tally.clusters c WHERE c.rollup_id = r.id)
     UNION ALL
-    SELECT b.actors, b.kind, b.name, b.owner::text, tally_internal._definition_call('create_' || b.kind, r.relation::text, ARRAY[
-               ['source', people.source::text], ['time_column', b.definition ->> 'time_column'], ['actor', b.definition ->> 'actor'],
+    SELECT base.id, b.kind, b.name, b.owner::text, tally_internal._definition_call('create_' || b.kind, r.relation::text, ARRAY[
+               ['source', base.source::text], ['time_column', b.definition ->> 'time_column'], ['actor', b.definition ->> 'actor'],
                ['steps', tally_internal._steps_given(b.definition -> 'steps')], ['gap', b.definition ->> 'gap'], ['page', b.definition ->> 'page'],
                ['window', b.definition ->> 'window'], ['bucket', b.definition ->> 'bucket'], ['start', b.definition ->> 'start'],
                ['return', b.definition ->> 'return'], ['period', b.definition ->> 'period'], ['periods', b.definition ->> 'periods'],
                ['mode', b.definition ->> 'mode'], ['dimensions', b.definition ->> 'dimensions'], ['attribution', b.definition ->> 'attribution'],
                ['options', b.definition ->> 'options'], ['exclude', b.definition ->> 'exclude'], ['where', b.definition ->> 'where'],
-               ['zone', b.definition ->> 'zone'], ['origin', b.definition ->> 'origin'], ['schedule', r.schedule],
+               ['zone', b.definition ->> 'zone'], ['origin', b.definition ->> 'origin'],
+               ['every_start', b.definition ->> 'every_start'], ['schedule', r.schedule],
                -- The engine has added a last line of its own to the given text.
                ['description', NULLIF(regexp_replace(r.description, '(^|\n)[^\n]*$', ''), '')], ['search_path', r.search_path]])
-      FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts JOIN tally.rollups people ON people.id = b.actors
+      FROM tally.behaviours b JOIN tally.rollups r ON r.id = b.counts JOIN tally.rollups base ON base.id = (tally_internal._rollups_of(b))[1]
 $$;
 COMMENT ON FUNCTION tally_internal._rollup_definitions() IS 'Rollups, funnels, retentions and sessions as statements, by number: each after what it stands on.';
 

@@ -156,7 +156,7 @@ BEGIN
         jsonb_to_record(t::jsonb) h("check" text, status text, value float8, unit text, detail text, hint text);
 END $$;
 COMMENT ON FUNCTION tally.health(timestamptz) IS
-'How pg_tally itself does: lag of evaluation and refresh, what fails, the outbox, and how fast incidents are handled, each with the statement to run '
+'How well pg_tally itself works: lag of evaluation and refresh, what fails, the outbox, and how fast incidents are handled, each with the statement to run '
 'next. It counts what the calling role may see.';
 
 CREATE OR REPLACE VIEW tally.health WITH (security_invoker = true) AS SELECT * FROM tally.health(now());

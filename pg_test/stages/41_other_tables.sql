@@ -20,20 +20,20 @@ BEGIN
     RETURN COALESCE(m.state || ': ' || m.message, 'made');
 END $$;
 SELECT is(asked(dimensions => '[{"category": "(SELECT p.category FROM products p WHERE p.id = product)"}]'),
-    '0A000: dimension ''category'' reads products beside its source sales', 'a dimension');
+    '0A000: dimension ''category'' reads public.products beside its source public.sales', 'a dimension');
 SELECT is(asked(measure => 'count(*) FILTER (WHERE product IN (SELECT id FROM products))'),
-    '0A000: measure ''n'' reads products beside its source sales', 'a measure');
-SELECT is(asked(filter => 'EXISTS (SELECT FROM catalogue c WHERE c.id = product)'), '0A000: where of rollup ''x'' reads catalogue beside its source sales',
+    '0A000: measure ''n'' reads public.products beside its source public.sales', 'a measure');
+SELECT is(asked(filter => 'EXISTS (SELECT FROM catalogue c WHERE c.id = product)'), '0A000: where of rollup ''x'' reads public.catalogue beside its source public.sales',
     'a filter, by way of a view');
 SELECT is(asked(expand => '(SELECT p.category FROM products p WHERE p.id = product) AS p'),
-    '0A000: expand of rollup ''x'' reads products beside its source sales',
+    '0A000: expand of rollup ''x'' reads public.products beside its source public.sales',
     'a list');
 SELECT is(asked(measure => 'count(*) FILTER (WHERE what = ''products''::regclass)'), 'made', 'a table that is only named');
 SELECT is(asked(measure => 'sum((SELECT max(t) FROM unnest(tags) t))'), 'made', 'a subquery over the row alone');
 SELECT is(asked(expand => 'unnest(tags) AS t(tag)'), 'made', 'a list of the row');
 SELECT tally.create_rollup('y', 'sales', 'at', dimensions => '["product"]', measures => '{"n": "count(*)"}');
 SELECT throws_ok($$SELECT tally.alter_rollup('y', add_measures => '{"known": "count(*) FILTER (WHERE product IN (SELECT id FROM products))"}')$$, '0A000',
-    'measure ''known'' reads products beside its source sales', 'nor can a change read it');
+    'measure ''known'' reads public.products beside its source public.sales', 'nor can a change read it');
 SELECT bag_eq('SELECT p.category, sum(n)::int AS n FROM y_live JOIN products p ON p.id = y_live.product::int GROUP BY 1', $$VALUES ('toys', 1), ('books', 1)$$,
     'joined where it is read');
 SELECT * FROM finish();

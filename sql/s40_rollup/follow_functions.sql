@@ -19,15 +19,22 @@ $$;
 COMMENT ON FUNCTION tally_internal._looks_in(oid, text) IS
 'The search_path by which the body of a function finds names: its own, or path, that of who calls it.';
 
+CREATE OR REPLACE FUNCTION tally_internal._body_of(function oid) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT p.prosrc FROM pg_proc p
+             WHERE p.oid = $1 AND p.oid >= 16384 AND p.prosqlbody IS NULL AND p.pronamespace NOT IN ('tally'::regnamespace, 'tally_internal'::regnamespace)
+               AND p.prolang NOT IN (SELECT l.oid FROM pg_language l WHERE l.lanname IN ('internal', 'c')));
+END $$;
+COMMENT ON FUNCTION tally_internal._body_of(oid) IS
+'The body of a function of users that is text, in which names are found when it runs; null for any other function.';
+
 CREATE OR REPLACE FUNCTION tally_internal._may_name(function oid, path text, schema text, name text) RETURNS boolean
 -- Its plan is kept: it is asked of each function whose name is a word of a body.
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
-    body text;
+    body CONSTANT text := lower(tally_internal._body_of($1));
 BEGIN
-    SELECT lower(p.prosrc) INTO body FROM pg_proc p
-     WHERE p.oid = $1 AND p.oid >= 16384 AND p.prosqlbody IS NULL AND p.pronamespace NOT IN ('tally'::regnamespace, 'tally_internal'::regnamespace)
-       AND p.prolang NOT IN (SELECT l.oid FROM pg_language l WHERE l.lanname IN ('internal', 'c'));
     -- The function does not call all of them, so it is looked at too often rather than too seldom. It finds only what is in its search_path, or stands
     -- behind the name of a schema. Otherwise anybody could make a function whose name is a common word, and have all rollups recomputed whose functions
     -- hold that word. A body that changes its search_path finds what is in any schema that it names.
@@ -45,10 +52,10 @@ COMMENT ON FUNCTION tally_internal._may_name(oid, text, text, text) IS
 CREATE OR REPLACE FUNCTION tally_internal._named_in(function oid, path text) RETURNS SETOF oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT DISTINCT q.oid
-      FROM pg_proc p CROSS JOIN LATERAL regexp_matches(p.prosrc, '[[:alpha:]_][[:alnum:]_$]*', 'g') w
-      JOIN pg_proc q ON q.proname IN (w[1], lower(w[1])) AND q.oid >= 16384 AND q.oid <> p.oid
+      FROM regexp_matches(tally_internal._body_of($1), '[[:alpha:]_][[:alnum:]_$]*', 'g') w
+      JOIN pg_proc q ON q.proname IN (w[1], lower(w[1])) AND q.oid >= 16384 AND q.oid <> $1
       JOIN pg_namespace n ON n.oid = q.pronamespace
-     WHERE p.oid = $1 AND p.oid >= 16384 AND tally_internal._may_name(p.oid, $2, n.nspname, q.proname)
+     WHERE tally_internal._may_name($1, $2, n.nspname, q.proname)
 $$;
 COMMENT ON FUNCTION tally_internal._named_in(oid, text) IS
 'The functions of users whose names stand in the body of a function that is text, whatever the language: those that it may call, by the search_path path.';

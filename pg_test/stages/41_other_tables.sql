@@ -23,8 +23,8 @@ SELECT is(asked(dimensions => '[{"category": "(SELECT p.category FROM products p
     '0A000: dimension ''category'' reads public.products beside its source public.sales', 'a dimension');
 SELECT is(asked(measure => 'count(*) FILTER (WHERE product IN (SELECT id FROM products))'),
     '0A000: measure ''n'' reads public.products beside its source public.sales', 'a measure');
-SELECT is(asked(filter => 'EXISTS (SELECT FROM catalogue c WHERE c.id = product)'), '0A000: where of rollup ''x'' reads public.catalogue beside its source public.sales',
-    'a filter, by way of a view');
+SELECT is(asked(filter => 'EXISTS (SELECT FROM catalogue c WHERE c.id = product)'),
+    '0A000: where of rollup ''x'' reads public.catalogue beside its source public.sales', 'a filter, by way of a view');
 SELECT is(asked(expand => '(SELECT p.category FROM products p WHERE p.id = product) AS p'),
     '0A000: expand of rollup ''x'' reads public.products beside its source public.sales',
     'a list');

@@ -52,5 +52,9 @@ SELECT bag_eq('SELECT seconds_time, small_time, heard_time FROM epochs', 'SELECT
 SELECT bag_eq('SELECT exact_time FROM epochs', 'SELECT to_timestamp(exact::float8) FROM calls', 'seconds with a part');
 SELECT tally.create_rollup('of_millis', 'epochs', 'millis_time', measures => '{"n": "count(*)"}', with_data => true);
 SELECT bag_eq('SELECT bucket, n FROM of_millis', $$SELECT date_trunc('hour', at), count(*) FROM calls GROUP BY 1$$, 'a rollup over milliseconds');
+-- The hint named another column of the table, although a number was given as the time.
+CREATE TABLE two_times (made_at timestamptz, heard_ms bigint);
+SELECT matches(hint_of($$SELECT tally.create_rollup('of_two', 'two_times', 'heard_ms', measures => '{"n": "count(*)"}')$$),
+               '^ALTER TABLE public.two_times ADD COLUMN heard_ms_time timestamptz GENERATED ', 'a number as a time beside a time');
 
 SELECT * FROM finish();

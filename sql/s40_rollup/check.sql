@@ -94,8 +94,9 @@ COMMENT ON FUNCTION tally_internal._check_source(regclass, text) IS
 CREATE OR REPLACE FUNCTION tally_internal._time_type(source regclass, time_column text, label text, per_key boolean DEFAULT false) RETURNS regtype
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    found regtype;
-    usable text;
+    found    regtype;
+    usable   text;
+    addition text;
     kind   "char" := (SELECT c.relkind FROM pg_class c WHERE c.oid = source);
 BEGIN
     PERFORM tally_internal._refuse_far(source, label);
@@ -118,15 +119,18 @@ BEGIN
     SELECT string_agg(quote_literal(a.attname), ', ' ORDER BY a.attnum) INTO usable FROM pg_attribute a
      WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
        AND a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype);
+    addition := tally_internal._add_time_column(source, time_column, found);
     PERFORM tally_internal._refuse(CASE WHEN found IS NULL AND time_column IS NOT NULL THEN 'undefined_column' ELSE 'datatype_mismatch' END,
         format('rollup %L needs a time column of %s, got %s', label, source,
             CASE WHEN time_column IS NULL THEN 'none' WHEN found IS NULL THEN format('%L, which does not exist', time_column)
                  ELSE format('%L of type %s', time_column, found) END),
         format('Of type timestamptz, timestamp or date, %s has %s.', source, COALESCE(usable, 'no column')),
-        COALESCE('SELECT tally.create_rollup(' || quote_literal(label) || ', ' || quote_literal(source) || ', time_column => '
-                        || split_part(usable, ', ', 1) || ', …);',
-                        tally_internal._add_time_column(source, time_column, found),
-                        format('ALTER TABLE %s ADD COLUMN event_time timestamptz NOT NULL DEFAULT now();', source)));
+        -- A number, or a domain over a time, holds the time that is meant.
+        COALESCE(CASE WHEN strpos(addition, 'GENERATED ALWAYS') > 0 THEN addition END,
+                 'SELECT tally.create_rollup(' || quote_literal(label) || ', ' || quote_literal(source) || ', time_column => ' || split_part(usable, ', ', 1)
+                     || ', …);',
+                 addition,
+                 format('ALTER TABLE %s ADD COLUMN event_time timestamptz NOT NULL DEFAULT now();', source)));
 END $$;
 COMMENT ON FUNCTION tally_internal._time_type(regclass, text, text, boolean) IS
 'Type of a source''s time column, or an error that lists the usable ones; an error too where the source is no table.';

@@ -67,9 +67,8 @@ SELECT exact('late');
 UPDATE events SET at = at - interval '26 hours' WHERE id % 10 = 0;
 UPDATE events SET who = who % 20 WHERE id % 7 = 0;
 UPDATE events SET kind = 'drop' WHERE id % 11 = 0;
-SELECT exact('moved, given to others, no starts any more');
 DELETE FROM events WHERE id % 4 = 0;
-SELECT exact('deleted');
+SELECT exact('moved, given to others, no starts any more, deleted');
 SELECT bag_eq(format('SELECT period, eligible, retained FROM tally.retention(''days'', until => %1$L, as_of => %1$L)', t),
     format('SELECT period, sum(actors)::bigint AS n, sum(retained)::bigint AS k FROM plain(''day'', 5, ''{open}'', ''{use}'', false, %L) GROUP BY 1', t),
     'the curve as of ' || t)
@@ -85,7 +84,6 @@ ALTER TABLE events RENAME TO log;
 SELECT alike(definition ->> 'start', '%sort%', 'its texts follow a column that is renamed') FROM tally.behaviours WHERE name = 'days';
 ALTER TABLE log RENAME TO events;
 ALTER TABLE events RENAME COLUMN sort TO kind;
-SELECT exact('renamed and back');
 CREATE TEMP TABLE told AS SELECT statement FROM tally.definitions() WHERE name = 'days';
 SELECT is((SELECT count(*) FROM told), 1::bigint, 'one statement tells it');
 SELECT alike(statement, '%every_start => ''true''%', 'with every start') FROM told;

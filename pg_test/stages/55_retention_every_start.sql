@@ -1,5 +1,5 @@
 -- Retentions with every start (each period in which an actor started is a cohort) against plain SQL over the source, live and stored, by days with 23 and
--- 25 hours, by weeks, and by hours from each start; after late, changed and deleted rows; renamed, given away, told as a statement, dropped.
+-- 25 hours, by weeks, and by hours from each start; after late, changed and deleted rows; renamed, told as a statement, dropped.
 SELECT no_plan();
 \ir ../message_of.psql
 SET jit = off;
@@ -98,17 +98,4 @@ CREATE TEMP TABLE refused AS SELECT * FROM message_of(
 SELECT is(state || ': ' || message, '0A000: retention ''bad'' can have an origin or every_start, got both', 'an origin with every start') FROM refused;
 SELECT lives_ok((SELECT hint FROM refused), 'its hint is a statement that works');
 SELECT tally.drop_retention('bad');
-
--- Given away as a whole.
-CREATE ROLE retention_every_start_heir;
-GRANT USAGE, CREATE ON SCHEMA public TO retention_every_start_heir;
-GRANT SELECT ON events TO retention_every_start_heir;
-ALTER TABLE events OWNER TO retention_every_start_heir;
-SELECT tally.set_owner('weeks', 'retention_every_start_heir');
-SELECT is(array_agg(DISTINCT c.relowner::regrole::text), '{retention_every_start_heir}', 'all of it goes to the new owner')
-  FROM pg_class c WHERE c.relname LIKE 'weeks%' AND c.relkind IN ('r', 'v');
-SELECT tally.drop_retention('weeks');
-ALTER TABLE events OWNER TO CURRENT_USER;
-DROP OWNED BY retention_every_start_heir;
-DROP ROLE retention_every_start_heir;
 SELECT * FROM finish();

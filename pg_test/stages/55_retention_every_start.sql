@@ -1,5 +1,5 @@
 -- Retentions with every start (each period in which an actor started is a cohort) against plain SQL over the source, live and stored, by days with 23 and
--- 25 hours, by weeks, and by hours from each start; after late, changed and deleted rows; renamed, told as a statement, dropped.
+-- 25 hours, by weeks, and by hours from each start; after late, changed and deleted rows; told as a statement, dropped.
 SELECT no_plan();
 \ir ../message_of.psql
 SET jit = off;
@@ -79,11 +79,6 @@ SELECT lives_ok($$SELECT tally.create_retention('weeks', 'events', 'at', 'who', 
     zone => 'Europe/Berlin', every_start => true)$$, 'the same again');
 SELECT throws_ok($$SELECT tally.create_retention('weeks', 'events', 'at', 'who', period => '1 week', periods => 3, mode => 'on_or_after',
     zone => 'Europe/Berlin')$$, '42710', NULL, 'by the first start it is another one');
-ALTER TABLE events RENAME COLUMN kind TO sort;
-ALTER TABLE events RENAME TO log;
-SELECT alike(definition ->> 'start', '%sort%', 'its texts follow a column that is renamed') FROM tally.behaviours WHERE name = 'days';
-ALTER TABLE log RENAME TO events;
-ALTER TABLE events RENAME COLUMN sort TO kind;
 CREATE TEMP TABLE told AS SELECT statement FROM tally.definitions() WHERE name = 'days';
 SELECT is((SELECT count(*) FROM told), 1::bigint, 'one statement tells it');
 SELECT alike(statement, '%every_start => ''true''%', 'with every start') FROM told;

@@ -1,10 +1,12 @@
--- A retention with every start is made of three rollups, which are given to another role together.
+-- A retention with every start is made of three rollups: what is renamed is followed by all of them, and they are given to another role together.
 SELECT no_plan();
 SET client_min_messages = warning;
-CREATE TABLE events (at timestamptz, who int);
+CREATE TABLE events (at timestamptz, who int, kind text DEFAULT 'open');
 CREATE INDEX ON events (who);
 INSERT INTO events VALUES ('2026-03-01 10:00Z', 1), ('2026-03-02 10:00Z', 1), ('2026-03-02 11:00Z', 2);
-SELECT tally.create_retention('days', 'events', 'at', 'who', periods => 1, every_start => true, with_data => true);
+SELECT tally.create_retention('days', 'events', 'at', 'who', "start" => 'kind = ''open''', periods => 1, every_start => true, with_data => true);
+ALTER TABLE events RENAME COLUMN kind TO sort;
+SELECT is(definition ->> 'start', 'sort = ''open''', 'its texts follow a column that is renamed') FROM tally.behaviours WHERE name = 'days';
 CREATE ROLE retention_every_start_heir;
 GRANT USAGE, CREATE ON SCHEMA public TO retention_every_start_heir;
 ALTER TABLE events OWNER TO retention_every_start_heir;

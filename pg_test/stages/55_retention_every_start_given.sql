@@ -12,7 +12,8 @@ GRANT USAGE, CREATE ON SCHEMA public TO retention_every_start_heir;
 ALTER TABLE events OWNER TO retention_every_start_heir;
 SELECT tally.set_owner('days', 'retention_every_start_heir');
 SELECT bag_eq($$SELECT c.relname::text, c.relowner::regrole::text FROM pg_class c WHERE c.relname LIKE 'days%' AND c.relkind IN ('r', 'v')$$,
-    $$SELECT 'days' || n AS name, 'retention_every_start_heir' AS owner FROM unnest('{"",_live,_actors,_actors_live,_times,_times_live,_cohorts,_cohorts_live}'::text[]) n$$,
+    $$SELECT 'days' || n AS name, 'retention_every_start_heir' AS owner
+        FROM unnest('{"",_live,_actors,_actors_live,_times,_times_live,_cohorts,_cohorts_live}'::text[]) n$$,
     'all of it goes to the new owner');
 INSERT INTO events VALUES ('2026-03-03 10:00Z', 2);
 SELECT tally.refresh();

@@ -17,7 +17,8 @@ SELECT bag_eq($$SELECT c.relname::text, c.relowner::regrole::text FROM pg_class 
     'all of it goes to the new owner');
 INSERT INTO events VALUES ('2026-03-03 10:00Z', 2);
 SELECT tally.refresh();
-SELECT bag_eq('SELECT period, eligible, retained FROM tally.retention(''days'', live => false)', $$SELECT * FROM (VALUES (0, 4::bigint, 4::bigint), (1, 4, 2)) v(p, e, r)$$,
+SELECT bag_eq('SELECT period, eligible, retained FROM tally.retention(''days'', live => false)',
+    $$SELECT * FROM (VALUES (0, 4::bigint, 4::bigint), (1, 4, 2)) v(p, e, r)$$,
     'who refreshes it');
 SELECT tally.drop_retention('days');
 ALTER TABLE events OWNER TO CURRENT_USER;

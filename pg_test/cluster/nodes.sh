@@ -140,7 +140,7 @@ on node1 -c "INSERT INTO events VALUES ('2026-01-05 12:00Z', 'k1', 1, 0)"
 on coordinator >/dev/null -c "BEGIN" -c "SELECT * FROM tally.refresh('by_hour')" -c "PREPARE TRANSACTION 'pulled'"
 on node1 -c "INSERT INTO events VALUES ('2026-01-05 12:10Z', 'k2', 1, 0)" -c "BEGIN" -c "INSERT INTO events VALUES ('2026-01-06 12:10Z', 'k2', 1, 0)" \
     -c "PREPARE TRANSACTION 'written'"
-use_server coordinator
+at coordinator
 kill_server
 start_server
 is "$(differences by_hour_live)" "$same" "after a crash of the coordinator with a pull prepared, the live view is exact"
@@ -152,7 +152,7 @@ on coordinator >/dev/null -c "SELECT * FROM tally.refresh('by_hour')"
 is "$(differences by_hour)" "$same" "a prepared transaction of a node comes when it commits"
 on node2 -c "INSERT INTO events VALUES ('2026-01-07 12:00Z', 'k1', 1, 0)"
 on coordinator >/dev/null -c "BEGIN" -c "SELECT * FROM tally.pull('by_hour')" -c "SELECT pg_terminate_backend(pg_backend_pid())" || :
-use_server node2
+at node2
 kill_server
 start_server
 on coordinator >/dev/null -c "SELECT * FROM tally.refresh('by_hour')"
@@ -170,7 +170,7 @@ on coordinator >/dev/null -c "SELECT * FROM tally.refresh('by_hour')"
 is "$(differences by_hour)" "$same" "and is exact again"
 
 # A node that does not answer.
-use_server node2
+at node2
 stop_server
 on node1 -c "INSERT INTO events VALUES ('2026-01-09 12:00Z', 'k1', 123456, 0)"
 refused "while a node is down the live view is an error, not a smaller number" 'ERROR: *08001.*node2' coordinator "SELECT sum(n) FROM by_hour_live"
@@ -187,7 +187,7 @@ is "$(on coordinator -c "SELECT count(*) FROM tally.evaluations e JOIN tally.thr
     AND e.sqlstate = '08001'")" 1 "a threshold on it says that it could not be evaluated"
 is "$(on coordinator -c "SELECT count(*) FROM tally.incidents WHERE threshold = 'much' AND labels ? 'value'")" 0 \
     "and is not recovered, nor breached, by a number that is none"
-use_server node2
+at node2
 start_server
 on coordinator >/dev/null -c "SELECT * FROM tally.refresh('by_hour')" -c "SELECT * FROM tally.evaluate(date_trunc('minute', now()) + interval '11 minutes')"
 is "$(on coordinator -c "SELECT status FROM tally.incidents WHERE threshold = 'by_hour nodes'" -c "SELECT state FROM tally.status WHERE rollup = 'by_hour'" |

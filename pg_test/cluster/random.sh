@@ -53,9 +53,9 @@ killer() { # Ends backends that pull, at the coordinator and at the nodes.
 disturb() { # KIND
     local node=node$((RANDOM % 2 + 1))
     case $1 in
-        "a node crashes") use_server $node; kill_server; sleep 0.3; start_server ;;
-        "the coordinator crashes") use_server coordinator; kill_server; start_server ;;
-        "a node is away for a while") use_server $node; stop_server; sleep 1; start_server ;;
+        "a node crashes") at $node; kill_server; sleep 0.3; start_server ;;
+        "the coordinator crashes") at coordinator; kill_server; start_server ;;
+        "a node is away for a while") at $node; stop_server; sleep 1; start_server ;;
         "TRUNCATE at a node")
             on $node >/dev/null -c "BEGIN" -c "CREATE TEMP TABLE kept AS SELECT * FROM events WHERE id < 1000" -c "TRUNCATE events" \
                 -c "INSERT INTO events TABLE kept" -c "COMMIT" ;;
@@ -67,7 +67,7 @@ disturb() { # KIND
             on $node >/dev/null -c "BEGIN" -c "INSERT INTO events VALUES ('2026-01-03 12:00Z', 'late', 0, 1000)" -c "PREPARE TRANSACTION 'w$RANDOM'"
             on coordinator >/dev/null 2>&1 -c "BEGIN" -c "SELECT * FROM tally.refresh('by_hour')" -c "PREPARE TRANSACTION 'p$RANDOM'" || :
             sleep 0.5
-            use_server coordinator
+            at coordinator
             kill_server
             start_server ;;
     esac

@@ -5,15 +5,19 @@
 cluster_servers="node1 node2 coordinator"
 node_settings=("max_prepared_transactions = 20" "fsync = off" "shared_buffers = 64MB" "max_connections = 40" "log_min_messages = warning")
 
+# Each test has servers of its own, because two tests run at a time.
+cluster=$(basename "$0" .sh)
+at() { use_server "$cluster-$1"; } # SERVER
+
 on() { # SERVER [psql argument…]
-    use_server "$1"
+    at "$1"
     PGOPTIONS='-c client_min_messages=error' server_psql -d app -Atq -v ON_ERROR_STOP=1 "${@:2}" 2>&1
 }
 
 remove_servers() {
     local server
     for server in $cluster_servers; do
-        use_server "$server"
+        at "$server"
         remove_server
     done
 }
@@ -23,7 +27,7 @@ start_servers() {
     local server port socket
     remove_servers
     for server in $cluster_servers; do
-        run_server "$server" "${PROFILE:-release}" app "${node_settings[@]}"
+        run_server "$cluster-$server" "${PROFILE:-release}" app "${node_settings[@]}"
         on "$server" >/dev/null -c "CREATE EXTENSION pg_tally"
     done
     on coordinator >/dev/null -c "CREATE EXTENSION dblink" -c "CREATE EXTENSION postgres_fdw" -c "CREATE SCHEMA plain"

@@ -8,10 +8,10 @@ CREATE SCHEMA app;
 GRANT USAGE, CREATE ON SCHEMA app TO tally_slow, tally_quick;
 SET search_path = app, public;
 CREATE FUNCTION public.at(n int) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$SELECT '2026-03-01 12:00+00'::timestamptz + n * interval '1 minute'$$;
-SET tally.query_timeout = '100 ms';
-SET tally.role_timeout = '250 ms';
-SET tally.task_timeout = '100 ms';
-SET tally.role_task_timeout = '250 ms';
+SET tally.query_timeout = '250 ms';
+SET tally.role_timeout = '625 ms';
+SET tally.task_timeout = '250 ms';
+SET tally.role_task_timeout = '625 ms';
 SET ROLE tally_slow;
 SELECT count(tally.create_threshold('slow ' || i, query => 'SELECT 1 AS value FROM pg_sleep(10)', condition => '> 0')) FROM generate_series(1, 8) i;
 SELECT count(tally.create_probe('sleeping ' || i, 'SELECT 1 AS value FROM pg_sleep(10)')) FROM generate_series(1, 8) i;
@@ -27,7 +27,7 @@ UPDATE tally.thresholds SET created_at = '2026-01-01 00:00+00';
 CREATE TABLE first AS SELECT * FROM tally.evaluate(public.at(0));
 SELECT is((SELECT count(*) FROM first WHERE threshold LIKE 'quick%' AND error IS NULL AND opened = 1), 5::bigint,
     'the thresholds of another role are evaluated');
-SELECT cmp_ok((SELECT count(*) FROM first WHERE threshold LIKE 'slow%'), '<=', 3::bigint, 'of the sleeping ones as many as 250 ms let begin');
+SELECT cmp_ok((SELECT count(*) FROM first WHERE threshold LIKE 'slow%'), '<=', 3::bigint, 'of the sleeping ones as many as 625 ms let begin');
 SELECT cmp_ok((SELECT count(*) FROM first WHERE threshold LIKE 'slow%'), '>=', 1::bigint, 'but some');
 SELECT is((SELECT count(*) FROM tally.evaluations e WHERE e.tick = public.at(0)), (SELECT count(*) FROM first),
     'what was put off has no entry: its tick is not done');
@@ -50,7 +50,7 @@ SELECT is((SELECT count(*) FROM tally.evaluate(public.at(10))), 13::bigint, '0 i
 SELECT is_empty($$SELECT * FROM tally.put_off WHERE kind = 'thresholds'$$, 'and then nothing is put off');
 SET tally.role_timeout = 'soon';
 SELECT is((SELECT count(*) FROM tally.evaluate(public.at(11)) e WHERE e.threshold LIKE 'quick%'), 5::bigint, 'a setting that is no interval stops nobody');
-SET tally.role_timeout = '250 ms';
+SET tally.role_timeout = '625 ms';
 -- The job, which commits on the way.
 CALL tally.evaluate_scheduled();
 SELECT cmp_ok((SELECT count(*) FROM tally.evaluations e JOIN tally.thresholds t ON t.id = e.threshold_id WHERE t.name LIKE 'slow%'

@@ -93,7 +93,10 @@ for ((round = 0; round < ${ROUNDS:-6}; round++)); do
     is "$(differences by_hour_live)" "$same" "round $round, $kind: the live view"
     on coordinator -c "SELECT * FROM tally.refresh('by_hour')" >/dev/null || :
     is "$(differences by_hour)" "$same" "round $round, $kind: the table after a refresh"
-    is "$(grep '^live' "$work/sums" | grep -v '^live|400000$' | sort | uniq -c | head -5)" "" "round $round, $kind: no reader saw a sum that never was"
+    # TRUNCATE is not MVCC-safe (PostgreSQL's manual, 13.6): a reader whose snapshot is older finds the table empty, with a rollup or without.
+    if [ "$kind" != "TRUNCATE at a node" ]; then
+        is "$(grep '^live' "$work/sums" | grep -v '^live|400000$' | sort | uniq -c | head -5)" "" "round $round, $kind: no reader saw a sum that never was"
+    fi
     # A reader that saw nothing proves nothing.
     [ "$(grep -c '^live' "$work/sums")" -gt 0 ] && ok "round $round: there were readers" || not_ok "round $round: there were readers"
     on coordinator -c "SELECT * FROM tally.pull('by_hour')" >/dev/null

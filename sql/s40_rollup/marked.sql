@@ -2,10 +2,11 @@
 -- same question was planned again hundreds of times: a year over months, days and hours took 80 ms before it read a row.
 --
 -- A chain is written as arrays, from the lowest rollup to the one that asks: numbers, bucket rules, and how many buckets a bucket is computed of. The
--- functions are STABLE, so they see what the query around them sees, in one snapshot.
+-- functions are STABLE, so they see what the query around them sees, in one snapshot. They read with the engine's rights, because who reads a view
+-- may have none in schema tally (docs/install.md: Supabase).
 
 CREATE OR REPLACE FUNCTION tally_internal._marked_buckets(ids int[], rules text[], reach int[]) RETURNS SETOF timestamptz
-LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result timestamptz[] := '{}';
 BEGIN
@@ -32,7 +33,7 @@ COMMENT ON FUNCTION tally_internal._marked_buckets(int[], text[], int[]) IS
 'The buckets of a rollup that are dirty by its own marks or by those of the rollups it stands on, bucket by bucket. Each once.';
 
 CREATE OR REPLACE FUNCTION tally_internal._marked_hull(ids int[], rules text[], reach int[], OUT since timestamptz, OUT until timestamptz) RETURNS SETOF record
-LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     sinces timestamptz[] := '{}';
@@ -61,7 +62,7 @@ COMMENT ON FUNCTION tally_internal._marked_hull(int[], text[], int[]) IS
     'any range below may change any partition.';
 
 CREATE OR REPLACE FUNCTION tally_internal._marked_wide(ids int[], rules text[], reach int[]) RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN EXISTS (SELECT FROM tally_internal._marked_hull(ids, rules, reach));
 END $$;

@@ -49,7 +49,10 @@ COMMENT ON FUNCTION tally_internal._row_security_fault(tally.rollups) IS
 CREATE OR REPLACE FUNCTION tally_internal._live_gate(relation regclass, source regclass, defined boolean) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF row_security_active(relation) THEN
+    IF defined AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid IN (relation, source) AND c.relrowsecurity) THEN
+        -- As a rule no table has row security, and a page asks this a hundred times.
+        RETURN true;
+    ELSIF row_security_active(relation) THEN
         PERFORM tally_internal._refuse('insufficient_privilege',
             format('row security of %s applies to %I, and a view with the rights of its owner cannot apply it', relation, current_user),
             'The table itself applies it: it holds the rows as of the last refresh.',
@@ -72,21 +75,12 @@ COMMENT ON FUNCTION tally_internal._live_gate(regclass, regclass, boolean) IS
 'Always true, or an error: for the reader of a view on a rollup''s table to whom the table''s row security applies, for a live view whose definition is '
     'gone, and for one whose owner does not see all of the source. Views call it once per part of the query, not per row.';
 
-CREATE OR REPLACE FUNCTION tally_internal._live_gate(relation regclass, source regclass, rollup_id int) RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1 SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    -- As a rule no table has row security, and a page asks this a hundred times.
-    RETURN EXISTS (SELECT FROM tally.rollups x WHERE x.id = rollup_id AND x.relation = $1)
-           AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid IN (relation, source) AND c.relrowsecurity)
-        OR tally_internal._live_gate(relation, source, EXISTS (SELECT FROM tally.rollups x WHERE x.id = rollup_id AND x.relation = $1));
-END $$;
-COMMENT ON FUNCTION tally_internal._live_gate(regclass, regclass, int) IS
-'The same for a rollup by its number, which is defined where the catalogue has it with this table.';
-
 CREATE OR REPLACE FUNCTION tally_internal._gate_sql(r tally.rollups) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN format('(SELECT tally_internal._live_gate(%L::pg_catalog.regclass, %L::pg_catalog.regclass, %s))', r.relation::text, r.source::text, r.id);
+    -- The catalogue is read here, with the rights of the view's owner: its readers may have none in schema tally.
+    RETURN format('(SELECT tally_internal._live_gate(%1$L::pg_catalog.regclass, %2$L::pg_catalog.regclass, EXISTS (SELECT FROM tally.rollups x WHERE x.id = '
+        '%3$s AND x.relation = %1$L::pg_catalog.regclass)))', r.relation::text, r.source::text, r.id);
 END $$;
 COMMENT ON FUNCTION tally_internal._gate_sql(tally.rollups) IS
 'SQL text of the condition that each part of a live view begins with: tally_internal._live_gate(), once per query.';

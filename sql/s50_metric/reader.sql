@@ -43,7 +43,6 @@ BEGIN
            -- What writes, or runs a text that it is given, is nothing to read a number with, whoever owns it.
            AND NOT CASE WHEN p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) THEN p.provolatile = 'i' OR p.prokind = 'a'
                OR p.oid IN ('tally_internal._live_gate(regclass,regclass,boolean)'::regprocedure,
-                            'tally_internal._live_gate(regclass,regclass,int)'::regprocedure,
                             'tally_internal._marked_buckets(int[],text[],int[])'::regprocedure,
                             'tally_internal._marked_hull(int[],text[],int[])'::regprocedure,
                             'tally_internal._marked_wide(int[],text[],int[])'::regprocedure,

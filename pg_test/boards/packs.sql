@@ -106,7 +106,7 @@ SELECT is(pg_temp.panel('awf_experiments', 'What the experiments say') -> 'rows'
        FROM tally.experiments e, tally.experiment_summary(e.name) WITH ORDINALITY s(metric, labels, arm, units, value, change, picture, verdict, o)),
     'every metric and arm of an experiment');
 SET ROLE tally_viewer_86;
-SELECT alike(tally.board_text('awf_experiments'), '%permission denied%', 'who may not read an experiment is told so in its row');
+SELECT alike(tally.board_text('awf_experiments'), '%the report of experiment ''party%', 'who may not read an experiment is told so in its row');
 RESET ROLE;
 SELECT lives_ok($$SELECT tally.drop_pack('operator_dashboard')$$, 'the pack goes with its boards');
 SELECT is_empty($$SELECT name FROM tally.boards WHERE name LIKE 'operator\_dash%' OR name = 'operator_releases'$$, 'all of them');

@@ -226,12 +226,13 @@ BEGIN
             '< _tally_hull.until)', d || jsonb_build_object('few', tally_internal._few_sql(d ->> 'dirty'))));
     d := d || jsonb_build_object('wide', tally_internal._range_query(d, '_tally_hull.since', '_tally_hull.until'), 'kept', tally_internal._kept_query(d),
         'fresh', CASE WHEN tally_internal._time_index(r.source, r.time_column) THEN tally_internal._bucket_query(d, format('(%s)', d ->> 'due'))
-            -- Without an index on the time each bucket would scan the whole source. So one scan serves all of them.
+            -- Without an index on the time each bucket would scan the whole source. So one scan serves all of them: IS TRUE keeps the planner from a join
+            -- with the list, which it takes for short, and it looks each row up in a hash.
             ELSE tally_internal._render('SELECT _tally_due.* FROM (SELECT pg_catalog.min(d.bucket), {end} FROM ({due}) d(bucket) HAVING pg_catalog.count(*) '
                 '> 0) _tally_ends(since, until) CROSS JOIN LATERAL ({definition}) _tally_due', d || jsonb_build_object(
                     'end', tally_internal._bucket_end_sql(d ->> 'rule', 'pg_catalog.max(d.bucket)'),
                     'definition', tally_internal._range_query(d, '_tally_ends.since', '_tally_ends.until',
-                                                              format('%s IN (%s)', d ->> 'row_bucket', d ->> 'due')))) END);
+                                                              format('(%s IN (%s)) IS TRUE', d ->> 'row_bucket', d ->> 'due')))) END);
     RETURN tally_internal._render(
         -- Stored rows of clean buckets …
         'SELECT {stored_columns} FROM {table} t WHERE {gate} AND NOT EXISTS (SELECT FROM ({dirty}) d(bucket) WHERE d.bucket = t.bucket) '

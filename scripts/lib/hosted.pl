@@ -159,4 +159,4 @@ if (($ARGV[1] // '') eq 'again') {
     $made = "$over\n";
 }
 print $made;
-printf STDERR "kernel in SQL: %d functions of the library are missing\n", scalar @missing;
+printf STDERR "kernel in SQL: %d functions of the library are missing\n", scalar @missing if ($ARGV[1] // '') ne 'again';

@@ -18,13 +18,16 @@ $$;
 COMMENT ON FUNCTION tally_internal._holders(regclass[], text[]) IS
 'Who holds locks of some modes on some tables: process, state, since when; or the prepared transaction. Not what they run, which is not everybody''s to read.';
 
+CREATE OR REPLACE FUNCTION tally_internal._patience() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT COALESCE(NULLIF(current_setting('tally.lock_timeout', true), ''), '5 seconds') $$;
+COMMENT ON FUNCTION tally_internal._patience() IS 'The setting tally.lock_timeout: how long a definition waits for a lock of a source.';
+
 CREATE OR REPLACE FUNCTION tally_internal._patience_ms() RETURNS int
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Zero would be for ever.
-    SELECT GREATEST(LEAST(extract(epoch FROM COALESCE(NULLIF(current_setting('tally.lock_timeout', true), ''), '5 seconds')::interval) * 1000, 2147483647),
-                    1)::int
+    SELECT GREATEST(LEAST(extract(epoch FROM tally_internal._patience()::interval) * 1000, 2147483647), 1)::int
 $$;
-COMMENT ON FUNCTION tally_internal._patience_ms() IS 'The setting tally.lock_timeout in milliseconds: how long a definition waits for a lock of a source.';
+COMMENT ON FUNCTION tally_internal._patience_ms() IS 'The setting tally.lock_timeout in milliseconds.';
 
 CREATE OR REPLACE FUNCTION tally_internal._autovacuum_holds(tables regclass[]) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -50,7 +53,7 @@ COMMENT ON FUNCTION tally_internal._refuse_locked(regclass[], text, text[]) IS
 CREATE OR REPLACE FUNCTION tally_internal._lock_tables(tables regclass[], exclusive boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
-    patience text := COALESCE(NULLIF(current_setting('tally.lock_timeout', true), ''), '5 seconds');
+    patience text := tally_internal._patience();
     deadline timestamptz := clock_timestamp() + patience::interval;
     -- The triggers of a partitioned table are its partitions' too.
     wanted   text := (SELECT string_agg(CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || c.oid::regclass, ', ' ORDER BY c.oid) FROM pg_class c

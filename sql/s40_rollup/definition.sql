@@ -168,9 +168,10 @@ DECLARE
     slots  jsonb := d || jsonb_build_object('frozen', tally_internal._frozen_sql((d ->> 'id')::int));
     result text := tally_internal._render(
         'SELECT GREATEST(g.since, {frozen}), g.until FROM tally.dirty_ranges g WHERE g.rollup_id = {id} AND g.until > {frozen}', slots);
-    beside text := tally_internal._chain_call(d, '_marked_hull');
+    marked text := tally_internal._chain_call(d, '_marked_hull');
+    beside text;
 BEGIN
-    IF beside IS NOT NULL THEN RETURN format('SELECT m.since, m.until FROM %s m', beside); END IF;
+    IF marked IS NOT NULL THEN RETURN format('SELECT m.since, m.until FROM %s m', marked); END IF;
     IF d ->> 'source_rollup' IS NOT NULL THEN
         slots := slots || jsonb_build_object('own', result, 'below',
                                              tally_internal._dirty_ranges_query(tally_internal._resolved((d ->> 'source_rollup')::int)));

@@ -1,13 +1,5 @@
 -- Owns: what is asked before a refresh: whether there is work, whether the role may, who keeps the tables locked.
 
-CREATE OR REPLACE FUNCTION tally_internal._due(rollup_id int) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN EXISTS (SELECT FROM tally.dirty d WHERE d.rollup_id = $1) OR EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1)
-        OR COALESCE((SELECT tally_internal._keys_due(r) FROM tally.rollups r WHERE r.id = $1 AND r.key IS NOT NULL), false);
-END $$;
-COMMENT ON FUNCTION tally_internal._due(int) IS 'Whether a rollup has marks.';
-
 CREATE OR REPLACE FUNCTION tally_internal._all_due(rollups int[]) RETURNS int[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -17,6 +9,13 @@ BEGIN
                      OR (SELECT true FROM tally.dirty_ranges g WHERE g.rollup_id = r.id LIMIT 1) OR (r.key IS NOT NULL AND tally_internal._keys_due(r))));
 END $$;
 COMMENT ON FUNCTION tally_internal._all_due(int[]) IS 'Those of some rollups that have marks, asked once for all.';
+
+CREATE OR REPLACE FUNCTION tally_internal._due(rollup_id int) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN tally_internal._all_due(ARRAY[rollup_id]) <> '{}';
+END $$;
+COMMENT ON FUNCTION tally_internal._due(int) IS 'Whether a rollup has marks.';
 
 CREATE OR REPLACE FUNCTION tally_internal._may_refresh(role regrole, rollup_id int) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

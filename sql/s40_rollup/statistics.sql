@@ -118,7 +118,7 @@ EXCEPTION WHEN duplicate_object OR insufficient_privilege THEN
     EXECUTE 'DROP STATISTICS ' || own;
 WHEN lock_not_available THEN
     PERFORM tally_internal._refuse_locked(ARRAY[r.source], format('rollup %L could not give up its statistics on %s within %s', r.name, r.source,
-            COALESCE(NULLIF(current_setting('tally.lock_timeout', true), ''), '5 seconds')),
+            tally_internal._patience()),
         '{ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}');
 END $$;
 COMMENT ON FUNCTION tally_internal._leave_statistics(tally.rollups, text) IS

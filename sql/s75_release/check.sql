@@ -101,11 +101,10 @@ COMMENT ON FUNCTION tally_internal._check_release_columns(tally.releases, tally.
 CREATE OR REPLACE FUNCTION tally_internal._check_rows_once(made tally.releases, r tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    wide text;
+    -- The nearest: a rollup is made after those it stands on.
+    wide text := (SELECT x.name FROM tally.rollups x WHERE x.id = ANY (tally_internal._with_ancestors(r.id)) AND x.lookback IS NOT NULL
+                   ORDER BY x.id DESC LIMIT 1);
 BEGIN
-    WITH RECURSIVE down AS (SELECT r.id, r.name, r.lookback, r.source_rollup
-        UNION SELECT x.id, x.name, x.lookback, x.source_rollup FROM down d JOIN tally.rollups x ON x.id = d.source_rollup)
-    SELECT d.name INTO wide FROM down d WHERE d.lookback IS NOT NULL LIMIT 1;
     IF r.key IS NOT NULL OR wide IS NOT NULL THEN
         PERFORM tally_internal._refuse('feature_not_supported',
             format('release %L needs a rollup whose buckets share no rows, got rollup %L %s', made.name, r.name,

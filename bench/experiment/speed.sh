@@ -17,14 +17,15 @@ run() { server_psql -q -d bench_experiment -v ON_ERROR_STOP=1 "$@"; }
 # Processor time of all backends that have ended: what a busy machine leaves as it is.
 cpu() { awk -v ticks="$(getconf CLK_TCK)" '{ printf "%.2f", ($16 + $17) / ticks }' "/proc/$(head -1 "$SERVER_DATA/postmaster.pid")/stat"; }
 seconds() {
-    local from spent
+    local from spent to
     spent=$(cpu)
     from=$(date +%s.%N)
     "${@:2}" >/dev/null
-    # The server reaps a backend a moment after its client has gone.
-    sleep 0.2
-    awk -v a="$from" -v b="$(date +%s.%N)" -v c="$spent" -v d="$(cpu)" -v what="$1" \
-        'BEGIN { printf "%-46s %8.2f s %8.2f s of a processor\n", what, b - a - 0.2, d - c }'
+    to=$(date +%s.%N)
+    # The server reaps a backend a while after its client has gone.
+    while pgrep -P "$(head -1 "$SERVER_DATA/postmaster.pid")" -f 'bench_experiment|parallel worker' >/dev/null; do sleep 0.05; done
+    awk -v a="$from" -v b="$to" -v c="$spent" -v d="$(cpu)" -v what="$1" \
+        'BEGIN { printf "%-46s %8.2f s %8.2f s of a processor\n", what, b - a, d - c }'
 }
 run -c "CREATE EXTENSION pg_tally" -c "
 CREATE TABLE exposures (experiment text NOT NULL, unit int NOT NULL, arm text NOT NULL, at timestamptz NOT NULL);

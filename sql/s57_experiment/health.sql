@@ -45,8 +45,9 @@ BEGIN
     SELECT * INTO odd FROM tally_internal._odd_exposures(e);
     SELECT * INTO srm FROM tally.sample_ratio(split.units, split.weights);
     RETURN QUERY SELECT 'sample_ratio', CASE WHEN srm.mismatch OR srm.misplaced > 0 THEN 'error' WHEN srm.p IS NULL THEN 'no_data' ELSE 'ok' END, srm.p,
-        CASE WHEN srm.misplaced > 0 THEN format('%s units are in an arm of weight 0: %s', srm.misplaced, split.words)
-             WHEN srm.mismatch THEN 'the arms do not have the units that their weights promise: ' || split.words ELSE 'units by arm: ' || split.words END,
+        COALESCE(NULLIF(concat_ws(', and ', CASE WHEN srm.mismatch THEN 'the arms do not have the units that their weights promise' END,
+            CASE WHEN srm.misplaced > 0 THEN CASE srm.misplaced WHEN 1 THEN '1 unit is' ELSE srm.misplaced || ' units are' END || ' in an arm of weight 0' END),
+            ''), 'units by arm') || ': ' || split.words,
         CASE WHEN srm.mismatch OR srm.misplaced > 0 THEN 'Find out why before reading any number: who is exposed, and is that the same in every arm?' END;
     RETURN QUERY SELECT 'units_seen_twice', CASE WHEN split.mixed > 0.01 * GREATEST(split.counted, split.mixed) THEN 'warning' ELSE 'ok' END,
         split.mixed::float8, format('%s units were seen in more than one arm and %s', split.mixed, CASE e.definition ->> 'twice' WHEN 'first'

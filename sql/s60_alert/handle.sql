@@ -49,7 +49,7 @@ BEGIN
            acknowledged_person = CASE WHEN x.acknowledged_at IS NULL THEN by ELSE x.acknowledged_person END
      WHERE x.id = i.id;
     PERFORM tally_internal._note(i.id, as_of, 'acknowledged', caller::text, note, person => by);
-    PERFORM tally_internal._notify(i.id, 'acknowledged', as_of);
+    PERFORM tally_internal._notify(ARRAY[i.id], '{acknowledged}', as_of);
 END $$;
 COMMENT ON FUNCTION tally.acknowledge(bigint, text, timestamptz, text, bigint) IS
 'Notes that somebody works on an incident. The incident escalates no further. by names the person if the role is an application''s; the name is recorded '
@@ -112,7 +112,7 @@ BEGIN
     DELETE FROM tally.threshold_states k WHERE k.threshold_id = i.threshold_id AND k.kind = i.kind AND k.labels = i.labels;
     PERFORM tally_internal._note(i.id, as_of, 'resolved', caller::text, NULL,
                         jsonb_build_object('root_cause', root_cause, 'mitigation', mitigation, 'prevention', prevention), by);
-    PERFORM tally_internal._notify(i.id, 'resolved', as_of);
+    PERFORM tally_internal._notify(ARRAY[i.id], '{resolved}', as_of);
 END $$;
 COMMENT ON FUNCTION tally.resolve(bigint, text, text, text, timestamptz, text, bigint) IS
 'Closes an incident with its three notes: root_cause, mitigation, prevention. If the breach goes on in a newer bucket, it fires anew. by names the '
@@ -135,13 +135,14 @@ COMMENT ON FUNCTION tally.review(bigint, text, timestamptz, text, bigint) IS 'Ma
 CREATE OR REPLACE FUNCTION tally_internal._threshold_dropped() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    i tally.incidents;
+    ids bigint[];
 BEGIN
-    FOR i IN UPDATE tally.incidents x SET recovered_at = now(), recovery = 'threshold_dropped'
-              WHERE x.threshold_id = OLD.id AND x.status IN ('new', 'acknowledged') AND x.recovered_at IS NULL RETURNING x.* LOOP
-        PERFORM tally_internal._note(i.id, now(), 'recovered', 'pg_tally', 'its threshold was dropped', '{"reason": "threshold_dropped"}');
-        PERFORM tally_internal._notify(i.id, 'recovered', now());
-    END LOOP;
+    WITH over AS (UPDATE tally.incidents x SET recovered_at = now(), recovery = 'threshold_dropped'
+                   WHERE x.threshold_id = OLD.id AND x.status IN ('new', 'acknowledged') AND x.recovered_at IS NULL RETURNING x.id),
+         noted AS (INSERT INTO tally.incident_events (incident_id, at, event, author, note, detail)
+                   SELECT o.id, now(), 'recovered', 'pg_tally', 'its threshold was dropped', '{"reason": "threshold_dropped"}' FROM over o)
+    SELECT array_agg(o.id ORDER BY o.id) INTO ids FROM over o;
+    PERFORM tally_internal._notify(ids, array_fill('recovered'::text, ARRAY[cardinality(ids)]), now()) WHERE ids IS NOT NULL;
     RETURN OLD;
 END $$;
 COMMENT ON FUNCTION tally_internal._threshold_dropped() IS

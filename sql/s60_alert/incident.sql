@@ -1,8 +1,8 @@
 -- Owns: what the engine does with an incident: fires it, fires it again, reopens it, marks it as recovered, escalates it. Each is one
 -- transaction with its timeline entry and its notifications.
 --
--- Functions that run once per incident are PL/pgSQL, because PL/pgSQL keeps its plans. An SQL function is planned anew at every call, and
--- ten thousand label sets may fire in one tick.
+-- What a threshold files or closes at a tick is written by a few statements for all of it, because ten thousand label sets may fire in one tick. What is
+-- called once per incident is PL/pgSQL, because PL/pgSQL keeps its plans. An SQL function is planned anew at every call.
 
 CREATE OR REPLACE FUNCTION tally_internal._fill(template text, labels jsonb, value float8) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -52,67 +52,105 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._note(bigint, timestamptz, text, text, text, jsonb, text) IS 'Adds an entry to an incident''s timeline.';
 
-CREATE OR REPLACE FUNCTION tally_internal._fire(t tally.thresholds, kind text, labels jsonb, sample jsonb, step jsonb, tick timestamptz,
-                                                began_at timestamptz, why text,
-                            with_evidence boolean) RETURNS bigint
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._recall(t tally.thresholds, kind text, fired jsonb, tick timestamptz, OUT ids bigint[], OUT events text[],
+                                                  OUT previous bigint[])
+-- By keys, whatever is known of the table.
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
-    i     tally.incidents;
-    m     tally.metrics;
-    value float8 := (sample ->> 'value')::float8;
-    event text;
-    line  text;
+    numbers regclass := pg_get_serial_sequence('tally.incidents', 'id');
+BEGIN
+    SELECT array_agg(k.id ORDER BY k.n), array_agg(k.event ORDER BY k.n), array_agg(CASE WHEN k.event = 'opened' THEN k.last END ORDER BY k.n)
+      INTO ids, events, previous
+      FROM (SELECT f.n, o.last, CASE WHEN o.again IS NULL THEN 'opened' WHEN o.again = o.open THEN 'refired' ELSE 'reopened' END AS event,
+                   COALESCE(o.again, nextval(numbers)) AS id
+              FROM jsonb_array_elements(fired) WITH ORDINALITY f(change, n)
+             CROSS JOIN LATERAL (SELECT max(i.id) AS last, max(i.id) FILTER (WHERE i.is_open) AS open,
+                                        max(i.id) FILTER (WHERE i.is_open OR (t.reopen_within > '0' AND i.resolved_at > tick - t.reopen_within)) AS again
+                                   FROM (SELECT x.id, x.resolved_at, x.status IN ('new', 'acknowledged') AS is_open FROM tally.incidents x
+                                          WHERE x.threshold_id = t.id AND x.kind = kind AND x.labels = f.change -> 'labels' OFFSET 0) i) o) k;
+END $$;
+COMMENT ON FUNCTION tally_internal._recall(tally.thresholds, text, jsonb, timestamptz) IS
+'Which incidents label sets that fired belong to, and what becomes of them: refired where one is open still, reopened where one was closed less than '
+    'reopen_within ago, else opened, under a new number and with the previous one of the same labels.';
+
+CREATE OR REPLACE FUNCTION tally_internal._fire_again(t tally.thresholds, ids bigint[], events text[], readings float8[], lines text[], tick timestamptz)
+RETURNS void
+-- Joined as a whole, and the incidents by their key, whatever is known of the table.
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_nestloop = off SET jit = off AS $$
+#variable_conflict use_variable
+DECLARE
+    again bigint[] := ARRAY(SELECT u.id FROM unnest(ids, events) u(id, event) WHERE u.event = 'reopened');
+BEGIN
+    UPDATE tally.incidents x SET recovered_at = NULL, recovery = NULL, last_value = u.reading, impact = u.line,
+           -- Nobody had to respond while it was over.
+           respond_by = CASE WHEN x.status = 'new' AND x.respond_by < tick + t.response_target THEN tick + t.response_target ELSE x.respond_by END
+      FROM unnest(ids, events, readings, lines) u(id, event, reading, line) WHERE x.id = ANY (ids) AND x.id = u.id AND u.event <> 'opened';
+    -- A new life begins. The timeline keeps what was said in the last one.
+    UPDATE tally.incidents x SET status = 'new', reopened = x.reopened + 1, life_since = tick, respond_by = tick + t.response_target,
+           escalation_level = 0,
+           (acknowledged_at, acknowledged_by, acknowledged_person) = (NULL, NULL, NULL),
+           (resolved_at, resolved_by, resolved_person, closed_bucket) = (NULL, NULL, NULL, NULL),
+           (root_cause, mitigation, prevention) = (NULL, NULL, NULL), (reviewed_at, reviewed_by, reviewed_person) = (NULL, NULL, NULL)
+     WHERE x.id = ANY (again);
+END $$;
+COMMENT ON FUNCTION tally_internal._fire_again(tally.thresholds, bigint[], text[], float8[], text[], timestamptz) IS
+'Brings the incidents that refire and reopen up to date: they have not recovered, and those that reopen begin a new life.';
+
+CREATE OR REPLACE FUNCTION tally_internal._fire(t tally.thresholds, kind text, fired jsonb, tick timestamptz, proofs int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_variable
+DECLARE
+    m        tally.metrics;
+    known    record;
+    readings float8[];
+    lines    text[];
+    evidence jsonb[] := '{}';
+    most     float8 := (tally.condition_limit(t.rule -> 'condition') #>> '{}')::float8;
+    one      record;
 BEGIN
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
-    line := CASE WHEN kind = 'breach' THEN COALESCE(tally_internal._fill(t.impact, labels, value), tally_internal._impact_line(t, m, labels, value))
-        ELSE format('%s: %s', t.name, why) END;
-    SELECT * INTO i FROM tally.incidents x
-     WHERE x.threshold_id = t.id AND x.kind = kind AND x.labels = labels
-       AND (x.status IN ('new', 'acknowledged') OR (t.reopen_within > '0' AND x.resolved_at > tick - t.reopen_within))
-     ORDER BY x.id DESC LIMIT 1;
-    IF i.id IS NOT NULL THEN
-        event := CASE WHEN i.status IN ('new', 'acknowledged') THEN 'refired' ELSE 'reopened' END;
-        UPDATE tally.incidents x SET recovered_at = NULL, recovery = NULL, last_value = value, impact = line,
-               -- Nobody had to respond while it was over.
-               respond_by = CASE WHEN x.status = 'new' AND x.respond_by < tick + t.response_target THEN tick + t.response_target ELSE x.respond_by END
-         WHERE x.id = i.id;
-        IF event = 'reopened' THEN
-            -- A new life begins. The timeline keeps what was said in the last one.
-            UPDATE tally.incidents x SET status = 'new', reopened = x.reopened + 1, life_since = tick, respond_by = tick + t.response_target,
-                escalation_level = 0,
-                   (acknowledged_at, acknowledged_by, acknowledged_person) = (NULL, NULL, NULL),
-                   (resolved_at, resolved_by, resolved_person, closed_bucket) = (NULL, NULL, NULL, NULL),
-                   (root_cause, mitigation, prevention) = (NULL, NULL, NULL), (reviewed_at, reviewed_by, reviewed_person) = (NULL, NULL, NULL)
-             WHERE x.id = i.id;
-        END IF;
-    ELSE
-        event := 'opened';
-        INSERT INTO tally.incidents (severity, threshold, kind, labels, area, impact, metric, value, condition, limit_value, unit, bucket, opened_at, began_at,
-                life_since, last_value,
-                responsible, runbook, suggested_actions, evidence, respond_by, threshold_id, owner, previous_id)
-        VALUES (CASE kind WHEN 'breach' THEN t.severity ELSE 'warning' END, t.name, kind, labels,
-                COALESCE(t.area, (SELECT string_agg(l.value, ', ' ORDER BY l.key) FROM jsonb_each_text(labels) l), t.name),
-                line, m.name, value, t.condition, (tally.condition_limit(t.rule -> 'condition') #>> '{}')::float8, m.unit,
-                    (sample ->> 'bucket')::timestamptz, tick, COALESCE(began_at, tick),
-                tick, value,
-                t.responsible, t.runbook, CASE kind WHEN 'breach' THEN tally_internal._pick_actions(t.suggested_actions, labels, value) ELSE '[]' END,
-                CASE WHEN kind <> 'breach' THEN jsonb_build_object('reason', why)
-                     -- Evidence takes queries, so when a whole fleet fires at once, only the first twenty incidents get it.
-                     WHEN with_evidence THEN tally_internal._evidence(t, labels, sample, step, tick)
-                     ELSE jsonb_build_object('omitted', 'more than 20 label sets fired in the same tick') END,
-                tick + t.response_target, t.id, t.owner,
-                (SELECT max(x.id) FROM tally.incidents x WHERE x.threshold_id = t.id AND x.labels = labels AND x.kind = kind))
-        RETURNING * INTO i;
+    SELECT * INTO known FROM tally_internal._recall(t, kind, fired, tick);
+    SELECT array_agg(f.reading ORDER BY f.n),
+           array_agg(CASE WHEN kind = 'breach' THEN COALESCE(tally_internal._fill(t.impact, f.labels, f.reading),
+                                                             tally_internal._impact_line(t, m, f.labels, f.reading))
+                          ELSE format('%s: %s', t.name, f.why) END ORDER BY f.n)
+      INTO readings, lines
+      FROM (SELECT f.n, f.change -> 'labels' AS labels, (f.change #>> '{sample,value}')::float8 AS reading, f.change ->> 'why' AS why
+              FROM jsonb_array_elements(fired) WITH ORDINALITY f(change, n)) f;
+    -- Evidence takes queries, so when a whole fleet fires at once, only the first twenty incidents get it.
+    FOR one IN SELECT f.change, f.event FROM ROWS FROM (jsonb_array_elements(fired), unnest(known.events)) WITH ORDINALITY f(change, event, n)
+                WHERE f.n <= proofs ORDER BY f.n LOOP
+        evidence := evidence || CASE WHEN one.event = 'opened' AND kind = 'breach' THEN
+            tally_internal._evidence(t, one.change -> 'labels', NULLIF(one.change -> 'sample', 'null'), one.change -> 'step', tick) ELSE '{}'::jsonb END;
+    END LOOP;
+    IF known.events && '{refired,reopened}' THEN
+        PERFORM tally_internal._fire_again(t, known.ids, known.events, readings, lines, tick);
     END IF;
-    PERFORM tally_internal._note(i.id, tick, event, 'pg_tally', why,
-                        jsonb_strip_nulls(jsonb_build_object('value', sample -> 'value', 'samples', sample -> 'samples', 'observed', step -> 'observed',
-                                                             'condition', t.condition, 'previous', CASE WHEN event = 'opened' THEN i.previous_id END)));
-    PERFORM tally_internal._notify(i.id, event, tick);
-    RETURN i.id;
+    INSERT INTO tally.incidents (id, severity, threshold, kind, labels, area, impact, metric, value, condition, limit_value, unit, bucket, opened_at,
+            began_at, life_since, last_value, responsible, runbook, suggested_actions, evidence, respond_by, threshold_id, owner, previous_id)
+    SELECT f.id, CASE kind WHEN 'breach' THEN t.severity ELSE 'warning' END, t.name, kind, f.change -> 'labels',
+           COALESCE(t.area, (SELECT string_agg(l.value, ', ' ORDER BY l.key) FROM jsonb_each_text(f.change -> 'labels') l), t.name),
+           f.line, m.name, f.reading, t.condition, most, m.unit, (f.change #>> '{sample,bucket}')::timestamptz, tick,
+           COALESCE((f.change ->> 'began_at')::timestamptz, tick), tick, f.reading, t.responsible, t.runbook,
+           CASE kind WHEN 'breach' THEN tally_internal._pick_actions(t.suggested_actions, f.change -> 'labels', f.reading) ELSE '[]' END,
+           CASE WHEN kind <> 'breach' THEN jsonb_build_object('reason', f.change ->> 'why')
+                ELSE COALESCE(f.evidence, jsonb_build_object('omitted', 'more than 20 label sets fired in the same tick')) END,
+           tick + t.response_target, t.id, t.owner, f.previous
+      FROM ROWS FROM (jsonb_array_elements(fired), unnest(known.ids), unnest(known.events), unnest(known.previous), unnest(readings), unnest(lines),
+                      unnest(evidence)) WITH ORDINALITY f(change, id, event, previous, reading, line, evidence, n)
+     WHERE f.event = 'opened' ORDER BY f.n;
+    INSERT INTO tally.incident_events (incident_id, at, event, author, note, detail)
+    SELECT f.id, tick, f.event, 'pg_tally', f.change ->> 'why',
+           jsonb_strip_nulls(jsonb_build_object('value', f.change #> '{sample,value}', 'samples', f.change #> '{sample,samples}',
+                                                'observed', f.change #> '{step,observed}', 'condition', t.condition, 'previous', f.previous))
+      FROM ROWS FROM (jsonb_array_elements(fired), unnest(known.ids), unnest(known.events), unnest(known.previous))
+           WITH ORDINALITY f(change, id, event, previous, n) ORDER BY f.n;
+    PERFORM tally_internal._notify(known.ids, known.events, tick);
 END $$;
-COMMENT ON FUNCTION tally_internal._fire(tally.thresholds, text, jsonb, jsonb, jsonb, timestamptz, timestamptz, text, boolean) IS
-'Files an incident for a label set that fired. An incident that is still open fires again instead, and one closed less than reopen_within ago is reopened.';
+COMMENT ON FUNCTION tally_internal._fire(tally.thresholds, text, jsonb, timestamptz, int) IS
+'Files incidents for label sets that fired: a list of {"labels", "sample", "step", "began_at", "why"}. An incident that is still open fires again instead, and '
+    'one closed less than reopen_within ago is reopened. proofs: how many of the first get evidence.';
 
 CREATE OR REPLACE FUNCTION tally_internal._impact_line(t tally.thresholds, m tally.metrics, labels jsonb, value float8) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -125,28 +163,39 @@ END $$;
 COMMENT ON FUNCTION tally_internal._impact_line(tally.thresholds, tally.metrics, jsonb, float8) IS
 'The impact line of an incident whose threshold has none of its own.';
 
-CREATE OR REPLACE FUNCTION tally_internal._recover(t tally.thresholds, kind text, labels jsonb, sample jsonb, reason text, why text, tick timestamptz)
-RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._recover(t tally.thresholds, kind text, gone jsonb, tick timestamptz) RETURNS void
+-- Joined as a whole, and the incidents by keys, whatever is known of the table.
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_nestloop = off SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
-    i tally.incidents;
-BEGIN
-    UPDATE tally.incidents x SET recovered_at = tick, recovery = reason, last_value = COALESCE((sample ->> 'value')::float8, x.last_value)
-     WHERE x.threshold_id = t.id AND x.kind = kind AND x.labels = labels AND x.status IN ('new', 'acknowledged') AND x.recovered_at IS NULL
-    RETURNING * INTO i;
     -- Closed by hand while it still fired: nothing is left to recover.
-    IF i.id IS NULL THEN RETURN; END IF;
-    PERFORM tally_internal._note(i.id, tick, 'recovered', 'pg_tally', why,
-                        jsonb_strip_nulls(jsonb_build_object('reason', reason, 'value', sample -> 'value')));
-    PERFORM tally_internal._notify(i.id, 'recovered', tick);
+    found_ bigint[] := ARRAY(SELECT i.id FROM jsonb_array_elements(gone) WITH ORDINALITY g(change, n)
+                               LEFT JOIN LATERAL (SELECT x.id FROM tally.incidents x WHERE x.threshold_id = t.id AND x.kind = kind
+                                                     AND x.labels = g.change -> 'labels' AND x.status IN ('new', 'acknowledged') OFFSET 0) i ON true
+                              ORDER BY g.n);
+    ids    bigint[];
+BEGIN
+    WITH over AS (UPDATE tally.incidents x SET recovered_at = tick, recovery = g.change ->> 'reason',
+                         last_value = COALESCE((g.change #>> '{sample,value}')::float8, x.last_value)
+                    FROM ROWS FROM (jsonb_array_elements(gone), unnest(found_)) WITH ORDINALITY g(change, id, n)
+                   WHERE x.id = ANY (found_) AND x.id = g.id AND x.status IN ('new', 'acknowledged') AND x.recovered_at IS NULL
+                  RETURNING x.id, g.n, g.change),
+         noted AS (INSERT INTO tally.incident_events (incident_id, at, event, author, note, detail)
+                   SELECT o.id, tick, 'recovered', 'pg_tally', o.change ->> 'why',
+                          jsonb_strip_nulls(jsonb_build_object('reason', o.change -> 'reason', 'value', o.change #> '{sample,value}'))
+                     FROM over o ORDER BY o.n)
+    SELECT array_agg(o.id ORDER BY o.n) INTO ids FROM over o;
+    IF ids IS NULL THEN RETURN; END IF;
+    PERFORM tally_internal._notify(ids, array_fill('recovered'::text, ARRAY[cardinality(ids)]), tick);
     IF t.auto_resolve OR kind <> 'breach' THEN
-        UPDATE tally.incidents x SET status = 'resolved', resolved_at = tick, resolved_by = 'pg_tally' WHERE x.id = i.id;
-        PERFORM tally_internal._note(i.id, tick, 'resolved', 'pg_tally', 'closed itself after recovery (auto_resolve)');
+        UPDATE tally.incidents x SET status = 'resolved', resolved_at = tick, resolved_by = 'pg_tally' WHERE x.id = ANY (ids);
+        INSERT INTO tally.incident_events (incident_id, at, event, author, note)
+        SELECT u.id, tick, 'resolved', 'pg_tally', 'closed itself after recovery (auto_resolve)' FROM unnest(ids) u(id);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._recover(tally.thresholds, text, jsonb, jsonb, text, text, timestamptz) IS
-'Marks the open incident of a label set as recovered; with auto_resolve (and for meta-incidents) it also closes itself.';
+COMMENT ON FUNCTION tally_internal._recover(tally.thresholds, text, jsonb, timestamptz) IS
+'Marks the open incidents of label sets as recovered: a list of {"labels", "sample", "reason", "why"}. With auto_resolve (and for meta-incidents) they also '
+    'close themselves.';
 
 CREATE OR REPLACE FUNCTION tally_internal._escalate(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -164,7 +213,7 @@ BEGIN
                                                       WHERE t.id = x.threshold_id), interval '1 hour')
          WHERE x.id = i.id RETURNING x.* INTO i;
         PERFORM tally_internal._note(i.id, as_of, 'escalated', 'pg_tally', format('not acknowledged in time; level %s', i.escalation_level));
-        PERFORM tally_internal._notify(i.id, 'escalated', as_of);
+        PERFORM tally_internal._notify(ARRAY[i.id], '{escalated}', as_of);
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally_internal._escalate(timestamptz) IS

@@ -12,54 +12,96 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._payload(tally.incidents, text, timestamptz) IS 'What a message of the outbox says about an incident, as one JSON object.';
 
-CREATE OR REPLACE FUNCTION tally_internal._notify(incident_id bigint, event text, at timestamptz) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._mark_kept_back(ids bigint[], events text[], identities jsonb[], owner regrole, schema text,
+                                                          targets tally.inhibitors[], at timestamptz) RETURNS bigint[]
+-- Joined as a whole, and the incidents by their key, whatever is known of the table.
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_nestloop = off SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
-    i        tally.incidents;
-    c        tally.channels;
-    payload  jsonb;
-    identity jsonb;
-    kept     record;
-    audience int[];
-    governed int[];
-    chosen   int[];
+    kept bigint[];
 BEGIN
-    SELECT * INTO i FROM tally.incidents x WHERE x.id = incident_id;
-    SELECT * INTO kept FROM tally_internal._suppression(i, at);
-    IF event = 'recovered' AND kept.reason IS NULL AND i.suppressed_by IS NOT NULL THEN
-        -- If nobody heard that it began, nobody need hear that it is over.
-        kept.reason := i.suppressed_by;
-        kept.until := i.suppressed_until;
+    WITH suppressed AS MATERIALIZED (SELECT s.* FROM tally_internal._suppressions(ids, identities, owner, schema, targets, at) s),
+         moved AS (UPDATE tally.incidents x SET suppressed_by = k.reason, suppressed_until = k.until, silence_id = k.silence_id, inhibitor_id = k.inhibitor_id
+                     FROM (SELECT u.id AS of, s.* FROM unnest(ids, events) u(id, event) LEFT JOIN suppressed s ON s.id = u.id
+                            -- If nobody heard that it began, nobody need hear that it is over.
+                            WHERE u.event IN ('opened', 'refired', 'reopened', 'unsilenced') OR (u.event = 'recovered' AND s.id IS NOT NULL)) k
+                    WHERE x.id = ANY (ids) AND x.id = k.of AND x.suppressed_by IS DISTINCT FROM k.reason RETURNING x.id, x.suppressed_by),
+         noted AS (INSERT INTO tally.incident_events (incident_id, at, event, author, note)
+                   SELECT m.id, at, 'silenced', 'pg_tally', m.suppressed_by FROM moved m WHERE m.suppressed_by IS NOT NULL)
+    SELECT array_agg(s.id) INTO kept FROM suppressed s;
+    IF 'recovered' = ANY (events) THEN
+        kept := kept || ARRAY(SELECT x.id FROM tally.incidents x WHERE x.id = ANY (ids) AND x.suppressed_by IS NOT NULL);
     END IF;
-    IF event IN ('opened', 'refired', 'reopened', 'unsilenced', 'recovered') AND i.suppressed_by IS DISTINCT FROM kept.reason THEN
-        UPDATE tally.incidents x SET suppressed_by = kept.reason, suppressed_until = kept.until, silence_id = kept.silence_id,
-            inhibitor_id = kept.inhibitor_id WHERE x.id = i.id;
-        i.suppressed_by := kept.reason;
-        IF kept.reason IS NOT NULL THEN PERFORM tally_internal._note(i.id, at, 'silenced', 'pg_tally', kept.reason); END IF;
+    RETURN kept;
+END $$;
+COMMENT ON FUNCTION tally_internal._mark_kept_back(bigint[], text[], jsonb[], regrole, text, tally.inhibitors[], timestamptz) IS
+'Writes down of incidents of an owner whether a silence or an inhibition keeps back what became of them, and returns those of which nothing is told.';
+
+CREATE OR REPLACE FUNCTION tally_internal._notify(ids bigint[], events text[], at timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+#variable_conflict use_variable
+DECLARE
+    c          tally.channels;
+    owners     oid[];
+    owner      regrole;
+    schema     text;
+    identities jsonb[];
+    payloads   jsonb[];
+    sides      record;
+    kept       bigint[];
+    audience   int[];
+    governed   int[];
+    ways       record;
+    told       record;
+BEGIN
+    SELECT array_agg(i.identity ORDER BY u.n), array_agg(DISTINCT i.owner), min(i.schema) INTO identities, owners, schema
+      FROM unnest(ids) WITH ORDINALITY u(id, n)
+     CROSS JOIN LATERAL (SELECT tally_internal._identity(x) AS identity, x.owner::oid AS owner,
+                                CASE WHEN u.n = 1 THEN tally_internal._threshold_schema(x.threshold_id) END AS schema
+                           FROM tally.incidents x WHERE x.id = u.id OFFSET 0) i;
+    owner := owners[1];
+    SELECT * INTO sides FROM tally_internal._inhibition_sides(ids, identities, owner);
+    -- The first ones keep back those that come after them, and owners are asked for each alone.
+    IF cardinality(ids) > 1 AND (cardinality(owners) > 1 OR EXISTS (
+            SELECT FROM unnest(sides.sources) s WHERE s.inhibition_id IN (SELECT t.inhibition_id FROM unnest(sides.targets) t))) THEN
+        FOR n IN 1 .. cardinality(ids) LOOP PERFORM tally_internal._notify(ids[n : n], events[n : n], at); END LOOP;
+        RETURN;
     END IF;
-    IF event IN ('opened', 'refired', 'reopened') THEN PERFORM tally_internal._inhibit(i); END IF;
-    IF event IN ('recovered', 'resolved') THEN PERFORM tally_internal._inhibit_no_more(i.id); END IF;
+    kept := tally_internal._mark_kept_back(ids, events, identities, owner, schema, sides.targets, at);
+    IF events && '{opened,refired,reopened}' THEN PERFORM tally_internal._inhibit(sides.sources); END IF;
+    IF events && '{recovered,resolved}' THEN PERFORM tally_internal._inhibit_no_more(ids); END IF;
     -- Any login role may LISTEN, so it says which incident and what became of it; who may see the incident reads the rest.
-    PERFORM pg_notify('tally_incident', jsonb_build_object('incident', i.id, 'event', event)::text);
-    payload := tally_internal._payload(i, event, at);
-    identity := tally_internal._identity(i);
+    PERFORM pg_notify('tally_incident', jsonb_build_object('incident', u.id, 'event', u.event)::text) FROM unnest(ids, events) u(id, event);
     -- Rights come first, asked once for each owner. Otherwise matchers and trees of everybody would be computed for each incident.
     audience := ARRAY(SELECT x.id FROM tally.channels x WHERE x.enabled AND x.owner::oid = ANY (ARRAY(
-        SELECT o.o FROM (SELECT DISTINCT k.owner::oid AS o FROM tally.channels k OFFSET 0) o
-         WHERE tally_internal._has_rights(o.o::regrole, i.owner))));
-    SELECT array_agg(u.id), array_agg(u.id) FILTER (WHERE u.id = ANY (t.ids)) INTO governed, chosen
-      FROM (SELECT x.tree, x.channels FROM tally.routes x WHERE x.enabled AND x.channels && audience OFFSET 0) r
-     CROSS JOIN LATERAL (SELECT tally_internal._routed(r.tree, identity) AS ids OFFSET 0) t CROSS JOIN unnest(r.channels) u(id);
-    FOR c IN SELECT x.* FROM tally.channels x
-              WHERE x.id = ANY (audience) AND (x.id = ANY (chosen) OR (x.id = ANY (governed)) IS NOT TRUE)
-                AND tally_internal._matches(x.matchers, identity) ORDER BY x.id LOOP
-        PERFORM tally_internal._tell(c, i, event, payload, at, kept.reason IS NOT NULL);
+        SELECT o.o FROM (SELECT DISTINCT k.owner::oid AS o FROM tally.channels k OFFSET 0) o WHERE tally_internal._has_rights(o.o::regrole, owner))));
+    IF audience = '{}' THEN RETURN; END IF;
+    governed := ARRAY(SELECT DISTINCT u.id FROM tally.routes x, unnest(x.channels) u(id) WHERE x.enabled AND x.channels && audience);
+    IF governed <> '{}' THEN
+        SELECT array_agg(u.id) AS ids, array_agg(w.channel) AS channels INTO ways FROM unnest(ids, identities) u(id, identity)
+         CROSS JOIN LATERAL (SELECT x.tree, x.channels FROM tally.routes x WHERE x.enabled AND x.channels && audience OFFSET 0) r
+         CROSS JOIN LATERAL unnest(tally_internal._routed(r.tree, u.identity)) w(channel) WHERE w.channel = ANY (r.channels);
+    END IF;
+    payloads := ARRAY(SELECT i.payload FROM unnest(ids, events) WITH ORDINALITY u(id, event, n)
+                       CROSS JOIN LATERAL (SELECT tally_internal._payload(x, u.event, at) AS payload FROM tally.incidents x WHERE x.id = u.id OFFSET 0) i
+                       ORDER BY u.n);
+    FOR c IN SELECT x.* FROM tally.channels x WHERE x.id = ANY (audience) ORDER BY x.id LOOP
+        IF c.id <> ALL (governed) THEN
+            SELECT array_agg(u.id ORDER BY u.n) AS ids, array_agg(u.identity ORDER BY u.n) AS identities, array_agg(u.payload ORDER BY u.n) AS payloads
+              INTO told FROM unnest(ids, identities, payloads) WITH ORDINALITY u(id, identity, payload, n)
+             WHERE tally_internal._matches(c.matchers, u.identity);
+        ELSE
+            SELECT array_agg(u.id ORDER BY u.n) AS ids, array_agg(u.identity ORDER BY u.n) AS identities, array_agg(u.payload ORDER BY u.n) AS payloads
+              INTO told FROM unnest(ids, identities, payloads) WITH ORDINALITY u(id, identity, payload, n)
+             WHERE (u.id IN (SELECT w.id FROM unnest(ways.ids, ways.channels) w(id, channel) WHERE w.channel = c.id)) IS TRUE
+               AND tally_internal._matches(c.matchers, u.identity);
+        END IF;
+        PERFORM tally_internal._tell(c, told.ids, told.identities, told.payloads, at, kept) WHERE told.ids IS NOT NULL;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally_internal._notify(bigint, text, timestamptz) IS
-'Tells of a change of an incident: NOTIFY tally_incident with the commit, and an outbox row per channel that matches and that routes allow, unless a silence '
-    'or inhibition keeps it back.';
+COMMENT ON FUNCTION tally_internal._notify(bigint[], text[], timestamptz) IS
+'Tells what became of incidents of one threshold, in their order: NOTIFY tally_incident with the commit, and outbox rows for the channels that match and that '
+    'routes allow, unless a silence or inhibition keeps them back. The changes are all beginnings, or all ends, or one alone.';
 
 CREATE OR REPLACE FUNCTION tally_internal._keep_back(channel_id int, at timestamptz, most int) RETURNS void
 -- In the order of the index of what is due. Sorted first, every message that waits would be read for each that is handed out.
@@ -125,7 +167,7 @@ BEGIN
         SELECT * INTO kept FROM tally_internal._suppression(i, as_of);
         IF kept.reason IS NULL THEN
             PERFORM tally_internal._note(i.id, as_of, 'unsilenced', 'pg_tally', format('%s is over and it still fires', i.suppressed_by));
-            PERFORM tally_internal._notify(i.id, 'unsilenced', as_of);
+            PERFORM tally_internal._notify(ARRAY[i.id], '{unsilenced}', as_of);
         ELSE
             UPDATE tally.incidents x SET suppressed_by = kept.reason, suppressed_until = kept.until, silence_id = kept.silence_id,
                 inhibitor_id = kept.inhibitor_id WHERE x.id = i.id;
@@ -133,5 +175,6 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally_internal._release(timestamptz) IS 'Tells of incidents that still fire when what kept their notification back is over.';
-REVOKE ALL ON FUNCTION tally_internal._notify(bigint, text, timestamptz), tally_internal._keep_back(int, timestamptz, int),
+REVOKE ALL ON FUNCTION tally_internal._notify(bigint[], text[], timestamptz), tally_internal._keep_back(int, timestamptz, int),
+    tally_internal._mark_kept_back(bigint[], text[], jsonb[], regrole, text, tally.inhibitors[], timestamptz),
     tally_internal._release(timestamptz) FROM PUBLIC;

@@ -165,4 +165,4 @@ BEGIN
     PERFORM tally_internal._recheck_inhibited();
 END $$;
 COMMENT ON FUNCTION tally.drop_inhibition(text, bigint) IS 'Drops an inhibition rule.';
-REVOKE ALL ON FUNCTION tally_internal._recheck_inhibited(), tally_internal._inhibit(tally.incidents), tally_internal._inhibit_no_more(bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tally_internal._recheck_inhibited(), tally_internal._inhibit(tally.inhibitors[]), tally_internal._inhibit_no_more(bigint[]) FROM PUBLIC;

@@ -162,9 +162,10 @@ BEGIN
         ON CONFLICT ON CONSTRAINT threshold_states_pkey DO UPDATE SET state = EXCLUDED.state, active_at = EXCLUDED.active_at, last_tick = EXCLUDED.last_tick;
     END IF;
     IF step ->> 'transition' = 'fired' THEN
-        PERFORM tally_internal._fire(t, kind, '{}', '{}', step, tick, (step ->> 'active_at')::timestamptz, why, false);
+        PERFORM tally_internal._fire(t, kind, jsonb_build_array(jsonb_build_object('labels', '{}'::jsonb, 'step', step, 'began_at', step -> 'active_at',
+                                                                                   'why', why)), tick, 0);
     ELSIF step ->> 'transition' = 'recovered' THEN
-        PERFORM tally_internal._recover(t, kind, '{}', '{}', 'recovered', NULL, tick);
+        PERFORM tally_internal._recover(t, kind, '[{"labels": {}, "reason": "recovered"}]', tick);
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._step_meta(tally.thresholds, timestamptz, text, boolean, text) IS

@@ -30,23 +30,27 @@ COMMENT ON FUNCTION tally_internal._end_states(int, jsonb) IS 'Takes away the st
 CREATE OR REPLACE FUNCTION tally_internal._file_changes(t tally.thresholds, tick timestamptz, stepped jsonb, OUT opened int, OUT recovered int)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-    change record;
+    run record;
 BEGIN
     opened := 0;
     recovered := 0;
-    FOR change IN
-        SELECT s -> 'labels' AS labels, NULLIF(s -> 'sample', 'null') AS sample, s -> 'step' AS step, s #>> '{step,transition}' AS transition,
-               COALESCE(s #>> '{step,active_at}', s #>> '{was,active_at}')::timestamptz AS began_at
-          FROM jsonb_array_elements(stepped) s WHERE s #>> '{step,transition}' IN ('fired', 'recovered', 'missing_series') ORDER BY s -> 'labels'
+    -- In the order of labels, all that follow each other and fired, or ended, at once.
+    FOR run IN
+        SELECT c.fired, count(*) AS many,
+               jsonb_agg(jsonb_build_object('labels', c.s -> 'labels', 'sample', c.s -> 'sample', 'step', c.s -> 'step', 'reason', c.s #> '{step,transition}',
+                                            'began_at', COALESCE(NULLIF(c.s #> '{step,active_at}', 'null'), c.s #> '{was,active_at}'),
+                                            'why', tally_internal._why(t.rule, c.s -> 'sample', c.s -> 'step')) ORDER BY c.n) AS changes
+          FROM (SELECT x.s, x.fired, x.n, x.n - row_number() OVER (PARTITION BY x.fired ORDER BY x.n) AS island
+                  FROM (SELECT s, s #>> '{step,transition}' = 'fired' AS fired, row_number() OVER (ORDER BY s -> 'labels') AS n
+                          FROM jsonb_array_elements(stepped) s WHERE s #>> '{step,transition}' IN ('fired', 'recovered', 'missing_series')) x) c
+         GROUP BY c.fired, c.island ORDER BY min(c.n)
     LOOP
-        IF change.transition = 'fired' THEN
-            opened := opened + 1;
-            PERFORM tally_internal._fire(t, 'breach', change.labels, change.sample, change.step, tick, change.began_at,
-                                         tally_internal._why(t.rule, change.sample, change.step), opened <= 20);
+        IF run.fired THEN
+            PERFORM tally_internal._fire(t, 'breach', run.changes, tick, GREATEST(20 - opened, 0));
+            opened := opened + run.many;
         ELSE
-            PERFORM tally_internal._recover(t, 'breach', change.labels, change.sample, change.transition,
-                                            tally_internal._why(t.rule, change.sample, change.step), tick);
-            recovered := recovered + 1;
+            PERFORM tally_internal._recover(t, 'breach', run.changes, tick);
+            recovered := recovered + run.many;
         END IF;
     END LOOP;
 END $$;

@@ -86,50 +86,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._in_window(tally.silences, timestamptz) IS 'Whether a silence, or an occurrence of a maintenance window, covers a moment.';
 
-CREATE OR REPLACE FUNCTION tally_internal._suppression(i tally.incidents, at timestamptz, OUT reason text, OUT until timestamptz, OUT silence_id int,
-                                            OUT inhibitor_id bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    identity jsonb := tally_internal._identity(i);
-    anchors  text[] := tally_internal._anchors_of(identity);
-    s        tally.silences;
-    h        tally.inhibitions;
-BEGIN
-    -- Rights come first, asked once for each owner. Otherwise everybody's matchers would be computed for each incident.
-    FOR s IN WITH found AS MATERIALIZED (
-                 SELECT x.* FROM tally.silence_anchors a JOIN tally.silences x ON x.id = a.silence_id
-                  WHERE a.anchor = ANY (anchors) AND a.ends_at > at AND x.starts_at <= at),
-             trusted AS MATERIALIZED (SELECT o.o FROM (SELECT DISTINCT f.owner::oid AS o FROM found f OFFSET 0) o
-                                       WHERE tally_internal._handles(o.o::regrole, i.owner, tally_internal._threshold_schema(i.threshold_id)))
-             SELECT f.* FROM found f WHERE f.owner::oid IN (SELECT t.o FROM trusted t) ORDER BY f.id LOOP
-        CONTINUE WHEN NOT tally_internal._matches(s.matchers, identity);
-        SELECT o.until INTO until FROM tally_internal._occurrence(s, at) o;
-        IF until IS NOT NULL THEN
-            reason := format('silence %s: %s', s.id, s.reason);
-            silence_id := s.id;
-            RETURN;
-        END IF;
-    END LOOP;
-    FOR h IN WITH found AS MATERIALIZED (SELECT x.* FROM tally.inhibitions x WHERE x.target_anchors && anchors),
-             trusted AS MATERIALIZED (SELECT o.o FROM (SELECT DISTINCT f.owner::oid AS o FROM found f OFFSET 0) o
-                                       WHERE tally_internal._has_rights(o.o::regrole, i.owner))
-             SELECT f.* FROM found f WHERE f.owner::oid IN (SELECT t.o FROM trusted t) ORDER BY f.id LOOP
-        -- An incident that matches both sides does not keep itself back.
-        CONTINUE WHEN NOT tally_internal._matches(h.target, identity) OR tally_internal._matches(h.source, identity);
-        SELECT o.id INTO inhibitor_id FROM tally.inhibitors b JOIN tally.incidents o ON o.id = b.incident_id
-         WHERE b.inhibition_id = h.id AND b.equals = tally_internal._equals(h.equal, identity) AND o.id <> i.id
-           AND o.status IN ('new', 'acknowledged') AND o.recovered_at IS NULL AND tally_internal._has_rights(h.owner, o.owner) LIMIT 1;
-        IF inhibitor_id IS NOT NULL THEN
-            reason := format('inhibition %s by incident %s', h.name, inhibitor_id);
-            until := 'infinity';
-            RETURN;
-        END IF;
-    END LOOP;
-END $$;
-COMMENT ON FUNCTION tally_internal._suppression(tally.incidents, timestamptz) IS
-'What keeps an incident''s notifications back at a moment: the reason in words, until when, and the silence or the incident that does; nulls where nothing '
-    'does.';
-
 CREATE OR REPLACE FUNCTION tally_internal._equals(equal text[], identity jsonb) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -137,32 +93,119 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._equals(text[], jsonb) IS 'What must be equal in two incidents of an inhibition, as one hash.';
 
-CREATE OR REPLACE FUNCTION tally_internal._inhibit(i tally.incidents) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._inhibition_sides(ids bigint[], identities jsonb[], owner regrole, OUT sources tally.inhibitors[],
+                                                            OUT targets tally.inhibitors[])
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    identity jsonb := tally_internal._identity(i);
+    -- Rights come first, asked once for each owner. Otherwise everybody's matchers would be computed for each incident.
+    trusted oid[] := ARRAY(SELECT o.o FROM (SELECT DISTINCT x.owner::oid AS o FROM tally.inhibitions x OFFSET 0) o
+                            WHERE tally_internal._has_rights(o.o::regrole, $3));
 BEGIN
-    INSERT INTO tally.inhibitors (inhibition_id, incident_id, equals)
-    SELECT h.id, i.id, tally_internal._equals(h.equal, identity) FROM tally.inhibitions h
-     WHERE h.source_anchors && tally_internal._anchors_of(identity)
-       AND h.owner::oid = ANY (ARRAY(SELECT o.o FROM (SELECT DISTINCT x.owner::oid AS o FROM tally.inhibitions x OFFSET 0) o
-                                      WHERE tally_internal._has_rights(o.o::regrole, i.owner)))
-       AND tally_internal._matches(h.source, identity)
+    IF trusted = '{}' THEN RETURN; END IF;
+    -- An incident that matches both sides does not keep itself back, and nothing else keeps it back by that rule.
+    SELECT array_agg(ROW(m.rule, m.id, m.equals)::tally.inhibitors ORDER BY m.n, m.rule) FILTER (WHERE m.is_source),
+           array_agg(ROW(m.rule, m.id, m.equals)::tally.inhibitors ORDER BY m.n, m.rule) FILTER (WHERE NOT m.is_source)
+      INTO sources, targets
+      FROM (SELECT u.id, u.n, h.id AS rule, h.is_source, tally_internal._equals(h.equal, u.identity) AS equals
+              FROM unnest(ids, identities) WITH ORDINALITY u(id, identity, n)
+             CROSS JOIN LATERAL (SELECT tally_internal._anchors_of(u.identity) AS anchors OFFSET 0) a
+             CROSS JOIN LATERAL (SELECT x.id, x.equal, tally_internal._matches(x.source, u.identity) AS is_source,
+                                        tally_internal._matches(x.target, u.identity) AS is_target
+                                   FROM tally.inhibitions x
+                                  WHERE (x.source_anchors && a.anchors OR x.target_anchors && a.anchors) AND x.owner::oid = ANY (trusted) OFFSET 0) h
+             WHERE h.is_source OR h.is_target) m;
+END $$;
+COMMENT ON FUNCTION tally_internal._inhibition_sides(bigint[], jsonb[], regrole) IS
+'Which incidents of an owner match the source of an inhibition, and which its target alone, in their order.';
+
+CREATE OR REPLACE FUNCTION tally_internal._silences_of(ids bigint[], identities jsonb[], owner regrole, schema text, at timestamptz)
+    RETURNS TABLE (id bigint, reason text, until timestamptz, silence_id int)
+-- By keys, whatever is known of the tables.
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+    places  bigint[];
+    found_  int[];
+    trusted oid[];
+BEGIN
+    IF NOT EXISTS (SELECT FROM tally.silence_anchors) THEN RETURN; END IF;
+    SELECT array_agg(u.n ORDER BY u.n, k.silence_id), array_agg(k.silence_id ORDER BY u.n, k.silence_id) INTO places, found_
+      FROM unnest(identities) WITH ORDINALITY u(identity, n)
+     CROSS JOIN LATERAL unnest(tally_internal._anchors_of(u.identity)) a(anchor)
+     CROSS JOIN LATERAL (SELECT x.silence_id FROM tally.silence_anchors x WHERE x.anchor = a.anchor AND x.ends_at > $5 OFFSET 0) k;
+    IF found_ IS NULL THEN RETURN; END IF;
+    -- Rights come first, asked once for each owner. Otherwise everybody's matchers would be computed for each incident.
+    trusted := ARRAY(SELECT o.o FROM (SELECT DISTINCT s.owner::oid AS o FROM tally.silences s WHERE s.id = ANY (found_) AND s.starts_at <= $5 OFFSET 0) o
+                      WHERE tally_internal._handles(o.o::regrole, $3, $4));
+    IF trusted = '{}' THEN RETURN; END IF;
+    RETURN QUERY
+    SELECT DISTINCT ON (p.n) ids[p.n], format('silence %s: %s', (m.s).id, (m.s).reason), o.until, (m.s).id
+      FROM unnest(places, found_) p(n, silence)
+     CROSS JOIN LATERAL (SELECT x AS s FROM tally.silences x WHERE x.id = p.silence AND x.starts_at <= $5 AND x.owner::oid = ANY (trusted) OFFSET 0) s
+     CROSS JOIN LATERAL (SELECT s.s WHERE tally_internal._matches((s.s).matchers, identities[p.n]) OFFSET 0) m
+     CROSS JOIN LATERAL tally_internal._occurrence(m.s, $5) o
+     WHERE o.until IS NOT NULL ORDER BY p.n, p.silence;
+END $$;
+COMMENT ON FUNCTION tally_internal._silences_of(bigint[], jsonb[], regrole, text, timestamptz) IS
+'The incidents of an owner whose notifications silences keep back at a moment, each with the first of them: in words, until when, its number.';
+
+CREATE OR REPLACE FUNCTION tally_internal._suppressions(ids bigint[], identities jsonb[], owner regrole, schema text, targets tally.inhibitors[],
+                                                        at timestamptz)
+    RETURNS TABLE (id bigint, reason text, until timestamptz, silence_id int, inhibitor_id bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT DISTINCT ON (k.id) k.id, k.reason, k.until, k.silence_id, k.inhibitor_id FROM (
+        SELECT s.id, s.reason, s.until, s.silence_id, NULL::bigint AS inhibitor_id, 0 AS rule
+          FROM tally_internal._silences_of(ids, identities, $3, $4, $6) s
+        UNION ALL
+        SELECT t.incident_id, format('inhibition %s by incident %s', h.name, o.id), 'infinity', NULL, o.id, t.inhibition_id
+          FROM unnest(targets) t
+         CROSS JOIN LATERAL (SELECT x.name, x.owner FROM tally.inhibitions x WHERE x.id = t.inhibition_id OFFSET 0) h
+         CROSS JOIN LATERAL (SELECT i.id FROM tally.inhibitors b
+                              CROSS JOIN LATERAL (SELECT x.* FROM tally.incidents x WHERE x.id = b.incident_id OFFSET 0) i
+                              WHERE b.inhibition_id = t.inhibition_id AND b.equals = t.equals AND b.incident_id <> t.incident_id
+                                AND i.status IN ('new', 'acknowledged') AND i.recovered_at IS NULL AND tally_internal._has_rights(h.owner, i.owner)
+                              LIMIT 1) o) k
+     ORDER BY k.id, k.rule;
+END $$;
+COMMENT ON FUNCTION tally_internal._suppressions(bigint[], jsonb[], regrole, text, tally.inhibitors[], timestamptz) IS
+'The incidents of an owner whose notifications are kept back at a moment: the reason in words, until when, and the silence or the incident that does. '
+    'targets: which of them match the target of an inhibition.';
+
+CREATE OR REPLACE FUNCTION tally_internal._suppression(i tally.incidents, at timestamptz, OUT reason text, OUT until timestamptz, OUT silence_id int,
+                                            OUT inhibitor_id bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    identities jsonb[] := ARRAY[tally_internal._identity(i)];
+BEGIN
+    SELECT k.reason, k.until, k.silence_id, k.inhibitor_id INTO reason, until, silence_id, inhibitor_id
+      FROM tally_internal._inhibition_sides(ARRAY[i.id], identities, i.owner) s,
+           tally_internal._suppressions(ARRAY[i.id], identities, i.owner, tally_internal._threshold_schema(i.threshold_id), s.targets, at) k;
+END $$;
+COMMENT ON FUNCTION tally_internal._suppression(tally.incidents, timestamptz) IS
+'What keeps an incident''s notifications back at a moment: the reason in words, until when, and the silence or the incident that does; nulls where nothing '
+    'does.';
+
+CREATE OR REPLACE FUNCTION tally_internal._inhibit(sources tally.inhibitors[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO tally.inhibitors (inhibition_id, incident_id, equals) SELECT s.inhibition_id, s.incident_id, s.equals FROM unnest(sources) s
     ON CONFLICT DO NOTHING;
 END $$;
-COMMENT ON FUNCTION tally_internal._inhibit(tally.incidents) IS 'Notes that an incident fires, with the inhibitions whose source it matches.';
+COMMENT ON FUNCTION tally_internal._inhibit(tally.inhibitors[]) IS 'Notes that incidents fire, with the inhibitions whose source they match.';
 
-CREATE OR REPLACE FUNCTION tally_internal._inhibit_no_more(incident_id bigint) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
+CREATE OR REPLACE FUNCTION tally_internal._inhibit_no_more(ids bigint[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 BEGIN
-    DELETE FROM tally.inhibitors b WHERE b.incident_id = incident_id;
+    DELETE FROM tally.inhibitors b WHERE b.incident_id = ANY (ids);
     IF FOUND THEN
-        UPDATE tally.incidents x SET suppressed_until = '-infinity' WHERE x.inhibitor_id = incident_id AND x.suppressed_by IS NOT NULL;
+        UPDATE tally.incidents x SET suppressed_until = '-infinity' WHERE x.inhibitor_id = ANY (ids) AND x.suppressed_by IS NOT NULL;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._inhibit_no_more(bigint) IS
-'An incident that does not fire any more keeps nothing back. What it kept back is looked at again.';
+COMMENT ON FUNCTION tally_internal._inhibit_no_more(bigint[]) IS
+'Incidents that do not fire any more keep nothing back. What they kept back is looked at again.';
 
 CREATE OR REPLACE FUNCTION tally_internal._anchor_silence() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

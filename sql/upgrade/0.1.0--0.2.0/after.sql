@@ -13,7 +13,8 @@ END $$;
 -- What an alert is found by, and the groups that messages are told in.
 INSERT INTO tally.silence_anchors (anchor, ends_at, silence_id)
 SELECT DISTINCT a, CASE WHEN s.every IS NULL THEN s.ends_at ELSE 'infinity' END, s.id FROM tally.silences s, unnest(tally_internal._anchors(s.matchers)) a;
-SELECT tally_internal._inhibit(i) FROM tally.incidents i WHERE i.status IN ('new', 'acknowledged') AND i.recovered_at IS NULL;
+SELECT tally_internal._inhibit(s.sources) FROM tally.incidents i, tally_internal._inhibition_sides(ARRAY[i.id], ARRAY[tally_internal._identity(i)], i.owner) s
+ WHERE i.status IN ('new', 'acknowledged') AND i.recovered_at IS NULL;
 INSERT INTO tally.notification_groups (channel_id, group_hash, first_flush, last_flush)
 SELECT n.channel_id, n.group_hash, max(n.flush_at), max(n.flush_at) FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id
  WHERE c.group_by IS NOT NULL GROUP BY 1, 2;

@@ -90,7 +90,7 @@ SELECT is(tally.redeliver_dead(as_of => app.at(313)), 2::bigint, 'redelivers all
 SELECT is((SELECT count(*) FROM tally.notifications WHERE status = 'dead'), 0::bigint, 'none is left');
 
 -- A poller that claims and never commits holds the evaluator up no more: the message is on its way, and the change has one of its own.
-SELECT ok(pg_get_functiondef('tally_internal._enqueue'::regproc) LIKE '%SKIP LOCKED%', 'messages that somebody holds are not waited for');
+SELECT ok(pg_get_functiondef('tally_internal._enqueue_group'::regproc) LIKE '%SKIP LOCKED%', 'messages that somebody holds are not waited for');
 
 -- Ten thousand changes in one message were rewritten with each of them.
 SELECT tally.drop_channel(name) FROM tally.channels;

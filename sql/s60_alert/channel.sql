@@ -75,7 +75,7 @@ BEGIN
         IS DISTINCT FROM (c.group_by, c.group_wait, c.group_interval, c.quiet) THEN
         -- The groups change. What fires goes into its new group, and the beats begin anew.
         DELETE FROM tally.notification_groups g WHERE g.channel_id = put;
-        UPDATE tally.notification_members m SET group_hash = md5(tally_internal._group_key(x, i)::text)
+        UPDATE tally.notification_members m SET group_hash = md5(tally_internal._group_key(x, i.id, tally_internal._identity(i))::text)
           FROM tally.channels x, tally.incidents i WHERE x.id = put AND m.channel_id = x.id AND i.id = m.incident_id;
     END IF;
     RETURN put;

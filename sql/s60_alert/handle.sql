@@ -142,7 +142,7 @@ BEGIN
          noted AS (INSERT INTO tally.incident_events (incident_id, at, event, author, note, detail)
                    SELECT o.id, now(), 'recovered', 'pg_tally', 'its threshold was dropped', '{"reason": "threshold_dropped"}' FROM over o)
     SELECT array_agg(o.id ORDER BY o.id) INTO ids FROM over o;
-    PERFORM tally_internal._notify(ids, array_fill('recovered'::text, ARRAY[cardinality(ids)]), now()) WHERE ids IS NOT NULL;
+    IF ids IS NOT NULL THEN PERFORM tally_internal._notify(ids, array_fill('recovered'::text, ARRAY[cardinality(ids)]), now()); END IF;
     RETURN OLD;
 END $$;
 COMMENT ON FUNCTION tally_internal._threshold_dropped() IS

@@ -24,10 +24,9 @@ CREATE OR REPLACE FUNCTION tally_internal._format_number(value float8) RETURNS t
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Four significant digits are what a person reads.
-    RETURN (
-    SELECT CASE WHEN value IN ('NaN', 'Infinity', '-Infinity') THEN value::text
+    RETURN CASE WHEN value IN ('NaN', 'Infinity', '-Infinity') THEN value::text
                 WHEN abs(value) >= 1000 OR value = 0 THEN round(value::numeric)::text
-                ELSE trim_scale(round(value::numeric, 3 - floor(log(abs(value)))::int))::text END);
+                ELSE trim_scale(round(value::numeric, 3 - floor(log(abs(value)))::int))::text END;
 END $$;
 COMMENT ON FUNCTION tally_internal._format_number(float8) IS 'A number for people, with four significant digits.';
 
@@ -52,7 +51,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._note(bigint, timestamptz, text, text, text, jsonb, text) IS 'Adds an entry to an incident''s timeline.';
 
-CREATE OR REPLACE FUNCTION tally_internal._recall(t tally.thresholds, kind text, fired jsonb, tick timestamptz, OUT ids bigint[], OUT events text[],
+CREATE OR REPLACE FUNCTION tally_internal._recall(t tally.thresholds, kind text, fired jsonb[], tick timestamptz, OUT ids bigint[], OUT events text[],
                                                   OUT previous bigint[])
 -- By keys, whatever is known of the table.
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
@@ -64,13 +63,13 @@ BEGIN
       INTO ids, events, previous
       FROM (SELECT f.n, o.last, CASE WHEN o.again IS NULL THEN 'opened' WHEN o.again = o.open THEN 'refired' ELSE 'reopened' END AS event,
                    COALESCE(o.again, nextval(numbers)) AS id
-              FROM jsonb_array_elements(fired) WITH ORDINALITY f(change, n)
+              FROM unnest(fired) WITH ORDINALITY f(change, n)
              CROSS JOIN LATERAL (SELECT max(i.id) AS last, max(i.id) FILTER (WHERE i.is_open) AS open,
                                         max(i.id) FILTER (WHERE i.is_open OR (t.reopen_within > '0' AND i.resolved_at > tick - t.reopen_within)) AS again
                                    FROM (SELECT x.id, x.resolved_at, x.status IN ('new', 'acknowledged') AS is_open FROM tally.incidents x
                                           WHERE x.threshold_id = t.id AND x.kind = kind AND x.labels = f.change -> 'labels' OFFSET 0) i) o) k;
 END $$;
-COMMENT ON FUNCTION tally_internal._recall(tally.thresholds, text, jsonb, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._recall(tally.thresholds, text, jsonb[], timestamptz) IS
 'Which incidents label sets that fired belong to, and what becomes of them: refired where one is open still, reopened where one was closed less than '
     'reopen_within ago, else opened, under a new number and with the previous one of the same labels.';
 
@@ -97,12 +96,13 @@ END $$;
 COMMENT ON FUNCTION tally_internal._fire_again(tally.thresholds, bigint[], text[], float8[], text[], timestamptz) IS
 'Brings the incidents that refire and reopen up to date: they have not recovered, and those that reopen begin a new life.';
 
-CREATE OR REPLACE FUNCTION tally_internal._fire(t tally.thresholds, kind text, fired jsonb, tick timestamptz, proofs int) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._fire(t tally.thresholds, kind text, fired jsonb[], whys text[], tick timestamptz, proofs int) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_variable
 DECLARE
     m        tally.metrics;
     known    record;
+    subject  text;
     readings float8[];
     lines    text[];
     evidence jsonb[] := '{}';
@@ -111,15 +111,19 @@ DECLARE
 BEGIN
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
     SELECT * INTO known FROM tally_internal._recall(t, kind, fired, tick);
+    subject := COALESCE(m.name, (SELECT p.name FROM tally.probes p WHERE p.id = t.probe_id), t.name);
     SELECT array_agg(f.reading ORDER BY f.n),
-           array_agg(CASE WHEN kind = 'breach' THEN COALESCE(tally_internal._fill(t.impact, f.labels, f.reading),
-                                                             tally_internal._impact_line(t, m, f.labels, f.reading))
-                          ELSE format('%s: %s', t.name, f.why) END ORDER BY f.n)
+           array_agg(CASE WHEN kind <> 'breach' THEN format('%s: %s', t.name, f.why)
+                          WHEN t.impact IS NOT NULL THEN tally_internal._fill(t.impact, f.labels, f.reading)
+                          ELSE concat_ws(' ', subject, CASE WHEN f.reading IS NOT NULL THEN 'is ' || tally_internal._format_number(f.reading) END, m.unit,
+                                         format('(%s)', t.condition),
+                                         'in ' || (SELECT string_agg(format('%s %s', l.key, l.value), ', ' ORDER BY l.key) FROM jsonb_each_text(f.labels) l))
+                          END ORDER BY f.n)
       INTO readings, lines
-      FROM (SELECT f.n, f.change -> 'labels' AS labels, (f.change #>> '{sample,value}')::float8 AS reading, f.change ->> 'why' AS why
-              FROM jsonb_array_elements(fired) WITH ORDINALITY f(change, n)) f;
+      FROM (SELECT f.n, f.why, f.change -> 'labels' AS labels, (f.change #>> '{sample,value}')::float8 AS reading
+              FROM unnest(fired, whys) WITH ORDINALITY f(change, why, n)) f;
     -- Evidence takes queries, so when a whole fleet fires at once, only the first twenty incidents get it.
-    FOR one IN SELECT f.change, f.event FROM ROWS FROM (jsonb_array_elements(fired), unnest(known.events)) WITH ORDINALITY f(change, event, n)
+    FOR one IN SELECT f.change, f.event FROM unnest(fired, known.events) WITH ORDINALITY f(change, event, n)
                 WHERE f.n <= proofs ORDER BY f.n LOOP
         evidence := evidence || CASE WHEN one.event = 'opened' AND kind = 'breach' THEN
             tally_internal._evidence(t, one.change -> 'labels', NULLIF(one.change -> 'sample', 'null'), one.change -> 'step', tick) ELSE '{}'::jsonb END;
@@ -132,57 +136,47 @@ BEGIN
     SELECT f.id, CASE kind WHEN 'breach' THEN t.severity ELSE 'warning' END, t.name, kind, f.change -> 'labels',
            COALESCE(t.area, (SELECT string_agg(l.value, ', ' ORDER BY l.key) FROM jsonb_each_text(f.change -> 'labels') l), t.name),
            f.line, m.name, f.reading, t.condition, most, m.unit, (f.change #>> '{sample,bucket}')::timestamptz, tick,
-           COALESCE((f.change ->> 'began_at')::timestamptz, tick), tick, f.reading, t.responsible, t.runbook,
-           CASE kind WHEN 'breach' THEN tally_internal._pick_actions(t.suggested_actions, f.change -> 'labels', f.reading) ELSE '[]' END,
-           CASE WHEN kind <> 'breach' THEN jsonb_build_object('reason', f.change ->> 'why')
+           COALESCE((f.change #>> '{step,active_at}')::timestamptz, (f.change #>> '{was,active_at}')::timestamptz, tick), tick, f.reading,
+           t.responsible, t.runbook,
+           CASE WHEN kind = 'breach' AND t.suggested_actions <> '[]' THEN tally_internal._pick_actions(t.suggested_actions, f.change -> 'labels', f.reading)
+                ELSE '[]' END,
+           CASE WHEN kind <> 'breach' THEN jsonb_build_object('reason', f.why)
                 ELSE COALESCE(f.evidence, jsonb_build_object('omitted', 'more than 20 label sets fired in the same tick')) END,
            tick + t.response_target, t.id, t.owner, f.previous
-      FROM ROWS FROM (jsonb_array_elements(fired), unnest(known.ids), unnest(known.events), unnest(known.previous), unnest(readings), unnest(lines),
-                      unnest(evidence)) WITH ORDINALITY f(change, id, event, previous, reading, line, evidence, n)
+      FROM unnest(fired, whys, known.ids, known.events, known.previous, readings, lines, evidence)
+           WITH ORDINALITY f(change, why, id, event, previous, reading, line, evidence, n)
      WHERE f.event = 'opened' ORDER BY f.n;
     INSERT INTO tally.incident_events (incident_id, at, event, author, note, detail)
-    SELECT f.id, tick, f.event, 'pg_tally', f.change ->> 'why',
+    SELECT f.id, tick, f.event, 'pg_tally', f.why,
            jsonb_strip_nulls(jsonb_build_object('value', f.change #> '{sample,value}', 'samples', f.change #> '{sample,samples}',
                                                 'observed', f.change #> '{step,observed}', 'condition', t.condition, 'previous', f.previous))
-      FROM ROWS FROM (jsonb_array_elements(fired), unnest(known.ids), unnest(known.events), unnest(known.previous))
-           WITH ORDINALITY f(change, id, event, previous, n) ORDER BY f.n;
+      FROM unnest(fired, whys, known.ids, known.events, known.previous) WITH ORDINALITY f(change, why, id, event, previous, n) ORDER BY f.n;
     PERFORM tally_internal._notify(known.ids, known.events, tick);
 END $$;
-COMMENT ON FUNCTION tally_internal._fire(tally.thresholds, text, jsonb, timestamptz, int) IS
-'Files incidents for label sets that fired: a list of {"labels", "sample", "step", "began_at", "why"}. An incident that is still open fires again instead, and '
+COMMENT ON FUNCTION tally_internal._fire(tally.thresholds, text, jsonb[], text[], timestamptz, int) IS
+'Files incidents for label sets that fired ({"labels", "sample", "was", "step"} of each, and why). An incident that is still open fires again instead, and '
     'one closed less than reopen_within ago is reopened. proofs: how many of the first get evidence.';
 
-CREATE OR REPLACE FUNCTION tally_internal._impact_line(t tally.thresholds, m tally.metrics, labels jsonb, value float8) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN (
-    SELECT concat_ws(' ', COALESCE(m.name, (SELECT p.name FROM tally.probes p WHERE p.id = t.probe_id), t.name), CASE
-                     WHEN value IS NOT NULL THEN 'is ' || tally_internal._format_number(value) END, m.unit, format('(%s)', t.condition),
-                     'in ' || (SELECT string_agg(format('%s %s', l.key, l.value), ', ' ORDER BY l.key) FROM jsonb_each_text(labels) l)));
-END $$;
-COMMENT ON FUNCTION tally_internal._impact_line(tally.thresholds, tally.metrics, jsonb, float8) IS
-'The impact line of an incident whose threshold has none of its own.';
-
-CREATE OR REPLACE FUNCTION tally_internal._recover(t tally.thresholds, kind text, gone jsonb, tick timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._recover(t tally.thresholds, kind text, gone jsonb[], whys text[], tick timestamptz) RETURNS void
 -- Joined as a whole, and the incidents by keys, whatever is known of the table.
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_nestloop = off SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
     -- Closed by hand while it still fired: nothing is left to recover.
-    found_ bigint[] := ARRAY(SELECT i.id FROM jsonb_array_elements(gone) WITH ORDINALITY g(change, n)
+    found_ bigint[] := ARRAY(SELECT i.id FROM unnest(gone) WITH ORDINALITY g(change, n)
                                LEFT JOIN LATERAL (SELECT x.id FROM tally.incidents x WHERE x.threshold_id = t.id AND x.kind = kind
                                                      AND x.labels = g.change -> 'labels' AND x.status IN ('new', 'acknowledged') OFFSET 0) i ON true
                               ORDER BY g.n);
     ids    bigint[];
 BEGIN
-    WITH over AS (UPDATE tally.incidents x SET recovered_at = tick, recovery = g.change ->> 'reason',
+    WITH over AS (UPDATE tally.incidents x SET recovered_at = tick, recovery = g.change #>> '{step,transition}',
                          last_value = COALESCE((g.change #>> '{sample,value}')::float8, x.last_value)
-                    FROM ROWS FROM (jsonb_array_elements(gone), unnest(found_)) WITH ORDINALITY g(change, id, n)
+                    FROM unnest(gone, whys, found_) WITH ORDINALITY g(change, why, id, n)
                    WHERE x.id = ANY (found_) AND x.id = g.id AND x.status IN ('new', 'acknowledged') AND x.recovered_at IS NULL
-                  RETURNING x.id, g.n, g.change),
+                  RETURNING x.id, g.n, g.change, g.why),
          noted AS (INSERT INTO tally.incident_events (incident_id, at, event, author, note, detail)
-                   SELECT o.id, tick, 'recovered', 'pg_tally', o.change ->> 'why',
-                          jsonb_strip_nulls(jsonb_build_object('reason', o.change -> 'reason', 'value', o.change #> '{sample,value}'))
+                   SELECT o.id, tick, 'recovered', 'pg_tally', o.why,
+                          jsonb_strip_nulls(jsonb_build_object('reason', o.change #> '{step,transition}', 'value', o.change #> '{sample,value}'))
                      FROM over o ORDER BY o.n)
     SELECT array_agg(o.id ORDER BY o.n) INTO ids FROM over o;
     IF ids IS NULL THEN RETURN; END IF;
@@ -193,9 +187,9 @@ BEGIN
         SELECT u.id, tick, 'resolved', 'pg_tally', 'closed itself after recovery (auto_resolve)' FROM unnest(ids) u(id);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._recover(tally.thresholds, text, jsonb, timestamptz) IS
-'Marks the open incidents of label sets as recovered: a list of {"labels", "sample", "reason", "why"}. With auto_resolve (and for meta-incidents) they also '
-    'close themselves.';
+COMMENT ON FUNCTION tally_internal._recover(tally.thresholds, text, jsonb[], text[], timestamptz) IS
+'Marks the open incidents of label sets as recovered ({"labels", "sample", "was", "step"} of each, and why). With auto_resolve (and for meta-incidents) they '
+    'also close themselves.';
 
 CREATE OR REPLACE FUNCTION tally_internal._escalate(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

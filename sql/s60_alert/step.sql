@@ -162,10 +162,9 @@ BEGIN
         ON CONFLICT ON CONSTRAINT threshold_states_pkey DO UPDATE SET state = EXCLUDED.state, active_at = EXCLUDED.active_at, last_tick = EXCLUDED.last_tick;
     END IF;
     IF step ->> 'transition' = 'fired' THEN
-        PERFORM tally_internal._fire(t, kind, jsonb_build_array(jsonb_build_object('labels', '{}'::jsonb, 'step', step, 'began_at', step -> 'active_at',
-                                                                                   'why', why)), tick, 0);
+        PERFORM tally_internal._fire(t, kind, ARRAY[jsonb_build_object('labels', '{}'::jsonb, 'step', step)], ARRAY[why], tick, 0);
     ELSIF step ->> 'transition' = 'recovered' THEN
-        PERFORM tally_internal._recover(t, kind, '[{"labels": {}, "reason": "recovered"}]', tick);
+        PERFORM tally_internal._recover(t, kind, ARRAY[jsonb_build_object('labels', '{}'::jsonb, 'step', step)], '{NULL}', tick);
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._step_meta(tally.thresholds, timestamptz, text, boolean, text) IS

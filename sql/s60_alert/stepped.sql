@@ -36,20 +36,18 @@ BEGIN
     recovered := 0;
     -- In the order of labels, all that follow each other and fired, or ended, at once.
     FOR run IN
-        SELECT c.fired, count(*) AS many,
-               jsonb_agg(jsonb_build_object('labels', c.s -> 'labels', 'sample', c.s -> 'sample', 'step', c.s -> 'step', 'reason', c.s #> '{step,transition}',
-                                            'began_at', COALESCE(NULLIF(c.s #> '{step,active_at}', 'null'), c.s #> '{was,active_at}'),
-                                            'why', tally_internal._why(t.rule, c.s -> 'sample', c.s -> 'step')) ORDER BY c.n) AS changes
+        SELECT c.fired, count(*) AS many, array_agg(c.s ORDER BY c.n) AS changes,
+               array_agg(tally_internal._why(t.rule, c.s -> 'sample', c.s -> 'step') ORDER BY c.n) AS whys
           FROM (SELECT x.s, x.fired, x.n, x.n - row_number() OVER (PARTITION BY x.fired ORDER BY x.n) AS island
                   FROM (SELECT s, s #>> '{step,transition}' = 'fired' AS fired, row_number() OVER (ORDER BY s -> 'labels') AS n
                           FROM jsonb_array_elements(stepped) s WHERE s #>> '{step,transition}' IN ('fired', 'recovered', 'missing_series')) x) c
          GROUP BY c.fired, c.island ORDER BY min(c.n)
     LOOP
         IF run.fired THEN
-            PERFORM tally_internal._fire(t, 'breach', run.changes, tick, GREATEST(20 - opened, 0));
+            PERFORM tally_internal._fire(t, 'breach', run.changes, run.whys, tick, GREATEST(20 - opened, 0));
             opened := opened + run.many;
         ELSE
-            PERFORM tally_internal._recover(t, 'breach', run.changes, tick);
+            PERFORM tally_internal._recover(t, 'breach', run.changes, run.whys, tick);
             recovered := recovered + run.many;
         END IF;
     END LOOP;

@@ -19,7 +19,8 @@ INSERT INTO tally.notification_groups (channel_id, group_hash, first_flush, last
 SELECT n.channel_id, n.group_hash, max(n.flush_at), max(n.flush_at) FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id
  WHERE c.group_by IS NOT NULL GROUP BY 1, 2;
 INSERT INTO tally.notification_members (channel_id, incident_id, group_hash, waiting_id, told_at)
-SELECT n.channel_id, i.id, md5(tally_internal._group_key(c, i)::text), max(n.id) FILTER (WHERE n.status = 'pending' AND n.attempts = 0),
+SELECT n.channel_id, i.id, md5(tally_internal._group_key(c, i.id, tally_internal._identity(i))::text),
+       max(n.id) FILTER (WHERE n.status = 'pending' AND n.attempts = 0),
        coalesce(max(n.sent_at), max(n.created_at))
   FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id CROSS JOIN LATERAL jsonb_array_elements(n.events) e
   JOIN tally.incidents i ON i.id = (e ->> 'incident')::bigint AND i.status IN ('new', 'acknowledged') AND i.recovered_at IS NULL

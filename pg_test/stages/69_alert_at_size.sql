@@ -53,12 +53,12 @@ SELECT t.id, timestamptz '2026-02-28 10:00Z' + g * interval '1 minute' FROM tall
 INSERT INTO hosts SELECT 'old', 'host-' || i FROM generate_series(11, 10000) i;
 
 CREATE TABLE asked (n int GENERATED ALWAYS AS IDENTITY, statement text, "but" text[], what text);
--- deliver() looks for leases that ran out among the messages that wait; _purge() looks for old ones among all.
+-- _purge() looks for old messages among all.
 INSERT INTO asked (statement, "but", what) VALUES
-    ($$SELECT * FROM tally.evaluate('2026-03-01 10:01Z', 'new')$$, '{notifications}', 'twenty fire, one of them is inhibited'),
-    ($$SELECT * FROM tally.evaluate('2026-03-01 10:02Z', 'new')$$, '{notifications}', 'they go on firing'),
+    ($$SELECT * FROM tally.evaluate('2026-03-01 10:01Z', 'new')$$, '{}', 'twenty fire, one of them is inhibited'),
+    ($$SELECT * FROM tally.evaluate('2026-03-01 10:02Z', 'new')$$, '{}', 'they go on firing'),
     ($$WITH gone AS (DELETE FROM hosts WHERE kind = 'new') SELECT 1$$, '{}', 'nothing of them is left'),
-    ($$SELECT * FROM tally.evaluate('2026-03-01 10:03Z', 'new')$$, '{notifications}', 'a tick without them'),
+    ($$SELECT * FROM tally.evaluate('2026-03-01 10:03Z', 'new')$$, '{}', 'a tick without them'),
     ($$SELECT tally_internal._escalate('2026-03-01 10:05Z')$$, '{}', 'none escalates'),
     ($$SELECT tally_internal._release('2026-03-01 10:05Z')$$, '{}', 'none is released'),
     ($$SELECT tally_internal._repeat('2026-03-01 10:05Z')$$, '{}', 'none is told again'),

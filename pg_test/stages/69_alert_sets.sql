@@ -18,9 +18,9 @@ SELECT is((SELECT count(*) FROM tally.incidents WHERE threshold = 'many' AND NOT
 SELECT is((SELECT min(labels ->> 'host') FROM tally.incidents WHERE threshold = 'many' AND evidence ? 'omitted'), 'h021', 'and not others');
 SELECT is((SELECT count(*) FROM tally.incident_events e JOIN tally.incidents i ON i.id = e.incident_id WHERE i.threshold = 'many' AND e.event = 'opened'
     AND (e.detail ->> 'value')::float8 = 99), 250::bigint, 'each has its entry in the timeline');
-SELECT results_eq($$SELECT count(*), bool_and(jsonb_array_length(events) = 1), count(DISTINCT events -> 0 -> 'incident') FROM tally.notifications n
+SELECT results_eq($$SELECT count(*), bool_and(jsonb_array_length(n.events) = 1), count(DISTINCT n.events -> 0 -> 'incident') FROM tally.notifications n
     JOIN tally.channels c ON c.id = n.channel_id WHERE c.name = 'each'$$, $$VALUES (250::bigint, true, 250::bigint)$$, 'a message for each');
-SELECT results_eq($$SELECT group_key ->> 'site', jsonb_array_length(events) FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id
+SELECT results_eq($$SELECT n.group_key ->> 'site', jsonb_array_length(n.events) FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id
     WHERE c.name = 'grouped' ORDER BY n.id$$, $$VALUES ('one', 100), ('one', 50), ('two', 100)$$,
     'messages of a group hold a hundred changes at most');
 SELECT is((SELECT count(*) FROM tally.notifications n, jsonb_array_elements(n.events) WITH ORDINALITY e(e, k) JOIN LATERAL
@@ -35,7 +35,7 @@ SELECT results_eq($$SELECT c.name, count(*), count(*) FILTER (WHERE (n.group_has
 INSERT INTO feed VALUES ('many', 'h300', 'one', 99);
 SELECT is((SELECT opened FROM tally.evaluate(at(0) + interval '1 second', 'many')), NULL::int, 'a tick is done once');
 SELECT is((SELECT opened FROM tally.evaluate(at(1), 'many')), 1, 'one more');
-SELECT results_eq($$SELECT group_key ->> 'site', jsonb_array_length(events) FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id
+SELECT results_eq($$SELECT n.group_key ->> 'site', jsonb_array_length(n.events) FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id
     WHERE c.name = 'grouped' ORDER BY n.id$$, $$VALUES ('one', 100), ('one', 51), ('two', 100)$$, 'it goes into the message that has room');
 SELECT is((SELECT count(tally.report_notification(n.id, true, as_of => at(6))) FROM unnest('{each,grouped}'::text[]) c,
     tally.claim_notifications(c, 1000, as_of => at(6)) n), 254::bigint, 'all is told');

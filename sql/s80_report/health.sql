@@ -112,6 +112,10 @@ COMMENT ON FUNCTION tally_internal._rollup_health(timestamptz) IS
 CREATE OR REPLACE FUNCTION tally_internal._incident_health(as_of timestamptz)
 RETURNS TABLE ("check" text, status text, value float8, unit text, detail text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+    -- The lives of all others need not be told apart.
+    handled bigint[] := ARRAY(SELECT DISTINCT e.incident_id FROM tally.incident_events e
+                               WHERE e.event IN ('acknowledged', 'resolved') AND e.at > as_of - interval '30 days');
 BEGIN
     RETURN QUERY
     SELECT 'outbox depth', CASE WHEN x.late > 0 THEN 'late' ELSE 'ok' END, x.n, 'notifications', format('%s of them due for more than 10 minutes', x.late),
@@ -130,7 +134,7 @@ BEGIN
     SELECT m.name, 'ok', m.seconds, 's', 'mean of the last 30 days', NULL
       FROM (SELECT avg(extract(epoch FROM l.acknowledged_at - l.began_at)) FILTER (WHERE l.acknowledged_at > as_of - interval '30 days')::float8 AS first,
                    avg(extract(epoch FROM l.resolved_at - l.began_at)) FILTER (WHERE l.resolved_at > as_of - interval '30 days')::float8 AS last
-              FROM tally.incident_lives l) x,
+              FROM tally.incident_lives l WHERE l.incident = ANY (handled)) x,
            LATERAL (VALUES ('time to acknowledge', x.first), ('time to resolve', x.last)) m(name, seconds);
 END $$;
 COMMENT ON FUNCTION tally_internal._incident_health(timestamptz) IS 'How incidents do: the outbox, and how fast they are handled. The rows of tally.health.';

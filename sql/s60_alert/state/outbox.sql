@@ -144,6 +144,7 @@ CREATE TABLE tally.notifications (
 CREATE INDEX notifications_due ON tally.notifications (not_before) WHERE status IN ('pending', 'leased');
 CREATE INDEX notifications_waiting ON tally.notifications (channel_id, group_hash, id) WHERE status = 'pending' AND attempts = 0;
 CREATE INDEX notifications_dead ON tally.notifications (id) WHERE status = 'dead';
+CREATE INDEX notifications_leased ON tally.notifications (leased_until) WHERE status = 'leased';
 COMMENT ON TABLE tally.notifications IS 'The outbox: one row per message, written in the transaction of the incident''s change.';
 COMMENT ON COLUMN tally.notifications.id IS 'Number of the message.';
 COMMENT ON COLUMN tally.notifications.channel_id IS 'Where it goes.';

@@ -274,6 +274,7 @@ ALTER TABLE tally.notifications ALTER group_hash SET NOT NULL, ALTER flush_at SE
 DROP INDEX tally.notifications_group;
 CREATE INDEX notifications_waiting ON tally.notifications (channel_id, group_hash, id) WHERE status = 'pending' AND attempts = 0;
 CREATE INDEX notifications_dead ON tally.notifications (id) WHERE status = 'dead';
+CREATE INDEX notifications_leased ON tally.notifications (leased_until) WHERE status = 'leased';
 CREATE TABLE tally.notification_groups (
     channel_id  int NOT NULL REFERENCES tally.channels ON DELETE CASCADE,
     group_hash  text NOT NULL,

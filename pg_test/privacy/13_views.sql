@@ -65,6 +65,22 @@ RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION tally_owner;
 SET client_min_messages = error;
 SET search_path = app, public;
 SELECT results_eq($$SELECT sum(n) FROM app.by_hour_live$$, $$SELECT count(*)::numeric FROM app.visits$$, 'for the owner they are exact');
+-- A pack that is brought up to date, with its view and with another column.
+SELECT tally.register_pack('tiny', json_build_object('v.sql', E'-- step: view seen_worlds\n' || v), 'Worlds.'), tally.install_pack('tiny', 'app')
+  FROM (VALUES ('CREATE OR REPLACE VIEW seen_worlds AS SELECT DISTINCT world FROM visits;')) x(v);
+ALTER VIEW app.seen_worlds SET (security_invoker = true, security_barrier = true);
+GRANT SELECT ON app.seen_worlds TO tally_reader;
+SELECT tally.install_pack('tiny', 'app');
+SELECT is((SELECT reloptions FROM pg_class WHERE oid = 'app.seen_worlds'::regclass), '{security_invoker=true,security_barrier=true}',
+    'bug: a pack installed again had its views read with their owner''s rights');
+SELECT tally.register_pack('tiny', json_build_object('v.sql', E'-- step: view seen_worlds\n' || v), 'Worlds.'), tally.install_pack('tiny', 'app')
+  FROM (VALUES ('CREATE OR REPLACE VIEW seen_worlds AS SELECT DISTINCT world, kind FROM visits;')) x(v);
+RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION tally_reader;
+SELECT is(evil.refused('SELECT kind FROM app.seen_worlds'), '42501', 'nor so by a new version of the pack');
+RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION tally_owner;
+SET client_min_messages = error;
+SET search_path = app, public;
+SELECT tally.drop_pack('tiny', 'app');
 DROP VIEW made;
 SELECT tally.drop_experiment('worlds'), tally.drop_funnel('buying'), tally.drop_retention('coming');
 \ir epilogue.psql

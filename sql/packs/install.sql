@@ -112,11 +112,14 @@ COMMENT ON FUNCTION tally_internal._made_by(tally.pack_steps, text) IS 'Whether 
 CREATE OR REPLACE FUNCTION tally_internal._run_step(step tally.pack_steps, target_schema text, zone text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC' AS $$
 DECLARE
-    there boolean;
+    there   boolean;
+    options text;
 BEGIN
     -- Definitions keep the search_path under which they are made, so it holds the target alone.
     PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true), set_config('TimeZone', zone, true);
     there := step.kind IN ('view', 'table', 'function') AND tally_internal._made_by(step, target_schema);
+    -- Whose rights a view reads with is its owner's to say, and CREATE OR REPLACE VIEW forgets it.
+    options := CASE WHEN step.kind = 'view' THEN tally_internal._view_options(to_regclass(format('%I.%I', target_schema, step.name))) END;
     EXECUTE step.statement;
     PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true);
     IF NOT tally_internal._made_by(step, target_schema) THEN
@@ -126,6 +129,9 @@ BEGIN
     END IF;
     IF step.kind IN ('view', 'table') THEN
         PERFORM tally_internal._finish_relation(quote_ident(step.name)::regclass, there);
+        IF options <> '' THEN
+            EXECUTE format('ALTER VIEW %I.%I SET %s', target_schema, step.name, substr(options, 6));
+        END IF;
     ELSIF step.kind = 'function' THEN
         IF NOT there THEN
             PERFORM tally_internal._plain_calls(tally_internal._function_of(step)::regprocedure);

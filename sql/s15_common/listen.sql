@@ -34,6 +34,7 @@
 --   columns_changed     rollup      none                refuses where its names and the new columns are at odds
 --   dimensions_change   rollup      none                drops its views; returns the statements that grant on them again
 --   dimensions_changed  rollup      none                makes its views anew
+--   experiment_hidden   experiment  as_of, by           returns the query that answers from what is published
 --   metric_drops        metric      none                refuses where it uses the metric
 --   probe_drops         probe       none                refuses where it uses the probe
 

@@ -81,8 +81,8 @@ DECLARE
     r tally.rollups;
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = e.arrivals;
-    IF NOT has_any_column_privilege(r.live_view::oid, 'SELECT') AND NOT has_any_column_privilege(r.relation::oid, 'SELECT') THEN
-        PERFORM tally_internal._refuse_experiment(e, r);
+    IF NOT tally_internal._reads_units(e) THEN
+        PERFORM tally_internal._refuse_experiment(e);
     END IF;
     RETURN tally_internal._refuse_unsafe(r, format('SELECT %s AS labels, arm, mixed, bucket, units FROM %s WHERE bucket >= $1 AND bucket < $2%s',
         tally_internal._labels_sql(by),
@@ -91,19 +91,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._arrivals_sql(tally.experiments, text[], timestamptz, timestamptz) IS
 'SQL text of the units of an experiment by day of first exposure, arm and dimensions, in [$1, $2).';
-
-CREATE OR REPLACE FUNCTION tally_internal._refuse_experiment(e tally.experiments, r tally.rollups) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM tally_internal._refuse('insufficient_privilege',
-        format('the report of experiment %L is for roles that may read %s, got %s', e.name, r.live_view, tally_internal._current_role()),
-        'No release proves that its shares and means tell of nobody. Its owner can publish the verdict, once, when the experiment has ended.',
-        format('CREATE TABLE %1$s AS SELECT metric, arm, badge, round(lift::numeric, 2) AS lift FROM tally.experiment_report(%2$L) WHERE badge IN (''win'', '
-               '''loss'', ''practically_equal'', ''not_significant''); GRANT SELECT ON %1$s TO %3$s;  -- by %4$s',
-               format('%I.%I', e.schema, left(e.name, 50) || '_verdict'), tally_internal._called(e), tally_internal._current_role(), r.owner));
-END $$;
-COMMENT ON FUNCTION tally_internal._refuse_experiment(tally.experiments, tally.rollups) IS
-'The error for a reader without a right on an experiment''s units. Its hint publishes badges of arms of 150 units and more, and lifts to the percent.';
 
 CREATE OR REPLACE FUNCTION tally_internal._by_place(places int[], forms text[], type text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -81,26 +81,27 @@ DECLARE
     e     tally.experiments := tally_internal._experiment(name);
     d     jsonb := e.definition;
     srm   float8;
+    reads boolean := tally_internal._reads_units(e);
     ended boolean := COALESCE($2 >= tally_internal._past_day((d ->> 'ends')::date, d ->> 'zone'), false);
 BEGIN
     PERFORM tally_internal._check_as_of($2, format('SELECT * FROM tally.experiment_report(%L);', tally_internal._called(e)));
     PERFORM tally_internal._check_segments(e, $4);
     k := tally_internal._experiment_least_k(e, $5);
-    SELECT (tally.sample_ratio(array_agg(s.units ORDER BY s.place), array_agg(s.weight ORDER BY s.place))).p INTO srm FROM tally_internal._split(e, $2) s
-        WHERE s.place IS NOT NULL;
+    srm := tally_internal._sample_ratio_p(e, $2);
     RETURN QUERY
     WITH cells AS MATERIALIZED (
         SELECT s.* FROM (SELECT DISTINCT c.cells FROM tally.experiment_cells c WHERE c.experiment_id = e.id) c,
-               LATERAL tally_internal._experiment_sums(e, c.cells, $2, $3, $4) s
+               LATERAL tally_internal._experiment_sums(e, c.cells, $2, $3, $4) s WHERE reads
+        UNION ALL SELECT s.* FROM tally_internal._experiment_shares(e, $2, $4) s WHERE NOT reads
     ), grid AS MATERIALIZED (
         SELECT m.place, m.metric, m.definition AS m, l.labels, a.x ->> 'arm' AS arm, a.n, COALESCE(s.units, 0) AS units, s.sketch, s.digest, s.uncapped,
             s.valued, s.factor,
-               COALESCE(s.units, 0) BETWEEN 1 AND $5 - 1 AS few
+               s.arm IS NOT NULL AND s.units IS NULL OR COALESCE(s.units, 0) BETWEEN 1 AND $5 - 1 AS few
           FROM tally.experiment_cells m
          CROSS JOIN (SELECT DISTINCT x.labels FROM cells x UNION SELECT '{}'::jsonb WHERE $4 = '{}') l
          CROSS JOIN jsonb_array_elements(d -> 'arms') WITH ORDINALITY a(x, n)
           LEFT JOIN cells s ON s.place = m.place AND s.labels = l.labels AND s.arm = a.x ->> 'arm'
-         WHERE m.experiment_id = e.id
+         WHERE m.experiment_id = e.id AND (reads OR m.place IN (SELECT x.place FROM cells x))
     ), pairs AS MATERIALIZED (
         SELECT b.*, a.units AS control_units, b.arm = d ->> 'control' AS is_control, a.few OR b.few AS hidden,
                -- What is derived from a hidden cell is hidden too.
@@ -135,7 +136,8 @@ END $$;
 COMMENT ON FUNCTION tally.experiment_report(text, timestamptz, boolean, text[], int) IS
 'An experiment as of a moment: a row per metric and arm (and values of the dimensions in by): units, value, lift over the control with its interval for one '
     'look and the one that holds at every look, p, p adjusted for all metrics and arms, badge, or the reason why there is no number. matured: only units whose '
-    'window is wholly past. An arm with fewer than k units is hidden, with all that is derived from it. Exact now; runs with the caller''s rights.';
+    'window is wholly past. An arm with fewer than k units is hidden, with all that is derived from it. Exact now; runs with the caller''s rights. Whoever may '
+    'read a release of the experiment and not its units gets the shares that are published.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_segments(e tally.experiments, by text[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

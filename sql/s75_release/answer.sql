@@ -9,9 +9,9 @@ BEGIN
     SELECT min(b.since), max(b.until) INTO since, until FROM tally.released_buckets b WHERE b.release_id = release_id AND b.state = 'released';
     -- A bucket in between that was never published had no rows, unless it was refused, or is shown by an earlier release of the same tables.
     covered := COALESCE(since <= first AND until >= last, false) AND NOT EXISTS (
-        SELECT FROM tally.released_buckets b JOIN tally.releases x ON x.id = release_id JOIN tally.rollups r ON r.id = x.rollup_id
+        SELECT FROM tally.released_buckets b JOIN tally.releases x ON x.id = release_id
          WHERE b.since < last AND b.until > first AND CASE WHEN b.release_id = release_id THEN b.state = 'refused'
-               ELSE b.state = 'released' AND b.tables && tally_internal._tables_behind(r.id) END);
+               ELSE b.state = 'released' AND b.tables && tally_internal._tables_shown(x) END);
 END $$;
 COMMENT ON FUNCTION tally_internal._release_covers(int, timestamptz, timestamptz) IS
 'Whether everything that a release can show of a range is published, and from when to when it has published at all.';
@@ -83,14 +83,15 @@ CREATE OR REPLACE FUNCTION tally_internal._when_rollup_hidden_s75(id int, detail
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r     tally.rollups := (SELECT y FROM tally.rollups y WHERE y.id = $1);
-    x     tally.releases := (SELECT y FROM tally.releases y WHERE y.rollup_id = $1 AND has_table_privilege(y.relation::oid, 'SELECT') ORDER BY y.id LIMIT 1);
+    x     tally.releases := (SELECT y FROM tally.releases y WHERE y.rollup_id = $1 AND NOT y.definition ? 'experiment'
+                                     AND has_table_privilege(y.relation::oid, 'SELECT') ORDER BY y.id LIMIT 1);
     dims  text[] := ARRAY(SELECT jsonb_array_elements_text(detail -> 'by'));
     keys  text[] := ARRAY(SELECT unnest(dims) UNION SELECT jsonb_object_keys(detail -> 'where') ORDER BY 1);
     rule  text;
     names text;
 BEGIN
     IF x.id IS NULL THEN RETURN; END IF;
-    IF x.definition <> tally_internal._release_definition(r, x.dimensions || x.measures || x.people) THEN
+    IF x.definition IS DISTINCT FROM tally_internal._meant_now(x, r) THEN
         PERFORM tally_internal._refuse_unreleased(x, format('for rollup %L', r.name), 'The rollup is defined otherwise than when the release was made.');
     ELSIF detail ->> 'fill' IS NOT NULL THEN
         PERFORM tally_internal._refuse_unreleased(x, 'with fill', 'A filled value could not be told from a hidden one.');

@@ -34,12 +34,13 @@ CREATE OR REPLACE FUNCTION tally_internal._tables_behind(rollup_id int) RETURNS 
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE down AS (
         SELECT r.id, r.source, r.source_rollup FROM tally.rollups r WHERE r.id = $1
-        UNION SELECT r.id, r.source, r.source_rollup FROM down d JOIN tally.rollups r ON r.id = d.source_rollup),
+        UNION SELECT r.id, r.source, r.source_rollup FROM down d JOIN tally.rollups r ON r.id = d.source_rollup
+            OR r.id IN (SELECT b.beside_id FROM tally.beside b WHERE b.rollup_id = d.id)),
     root AS (SELECT d.source FROM down d WHERE d.source_rollup IS NULL)
     SELECT array_agg(DISTINCT x.t ORDER BY x.t) FROM (SELECT r.source AS t FROM root r UNION ALL SELECT m.member FROM root r JOIN tally.members m
         ON m.source = r.source) x
 $$;
-COMMENT ON FUNCTION tally_internal._tables_behind(int) IS 'The tables whose rows a rollup is made of, through rollups that it stands on.';
+COMMENT ON FUNCTION tally_internal._tables_behind(int) IS 'The tables whose rows a rollup is made of, through rollups that it stands on and those that it reads beside its source.';
 
 CREATE OR REPLACE FUNCTION tally_internal._release_definition(r tally.rollups, columns text[]) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -51,11 +52,23 @@ $$;
 COMMENT ON FUNCTION tally_internal._release_definition(tally.rollups, text[]) IS
 'What the columns of a rollup mean now. The release keeps this and compares it later.';
 
+CREATE OR REPLACE FUNCTION tally_internal._meant_now(x tally.releases, r tally.rollups) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN x.definition ? 'experiment' THEN tally_internal._experiment_definition((x.definition ->> 'experiment')::int, x.dimensions)
+        ELSE tally_internal._release_definition(r, x.dimensions || x.measures || x.people) END
+$$;
+COMMENT ON FUNCTION tally_internal._meant_now(tally.releases, tally.rollups) IS
+'What the columns of a release mean now; it is compared with what they meant when it was made.';
+
 CREATE OR REPLACE FUNCTION tally_internal._check_release_columns(made tally.releases, r tally.rollups, again text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     bad text;
 BEGIN
+    IF made.definition ? 'experiment' THEN
+        PERFORM tally_internal._check_experiment_release(made, r), tally_internal._check_own_columns(made, again);
+        RETURN;
+    END IF;
     SELECT d INTO bad FROM unnest(made.dimensions) d WHERE d IS NULL OR NOT EXISTS (SELECT FROM tally.dimensions x WHERE x.rollup_id = r.id AND x.name = d);
     IF FOUND OR cardinality(made.dimensions) > 6 OR (SELECT count(DISTINCT d) FROM unnest(made.dimensions) d) < cardinality(made.dimensions) THEN
         PERFORM tally_internal._refuse('undefined_column',
@@ -88,15 +101,23 @@ BEGIN
                    COALESCE((SELECT string_agg(quote_literal(m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m
                               WHERE m.rollup_id = r.id AND tally_internal._counts_rows(r.id, m.name)), 'none')), again);
     END IF;
-    SELECT c INTO bad FROM unnest(made.dimensions || made.measures || made.people) c
-     WHERE c IN ('bucket', 'cell', 'hidden') OR c ~ '_(low|high)$' OR octet_length(c) > 58;
-    IF FOUND THEN
+    PERFORM tally_internal._check_own_columns(made, again);
+END $$;
+COMMENT ON FUNCTION tally_internal._check_release_columns(tally.releases, tally.rollups, text) IS
+'An error where a release names what its rollup lacks, counts that are no counts of all rows, or a column that a release has itself.';
+
+CREATE OR REPLACE FUNCTION tally_internal._check_own_columns(made tally.releases, again text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    bad text := (SELECT c FROM unnest(made.dimensions || made.measures || made.people) c
+                  WHERE c IN ('bucket', 'cell', 'hidden') OR c ~ '_(low|high)$' OR octet_length(c) > 58 LIMIT 1);
+BEGIN
+    IF bad IS NOT NULL THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('release %L cannot have the column %L', made.name, bad),
             'Its own columns are bucket, cell, hidden, and for each number the ends <name>_low and <name>_high; names have up to 58 bytes.', again);
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._check_release_columns(tally.releases, tally.rollups, text) IS
-'An error where a release names what its rollup lacks, counts that are no counts of all rows, or a column that a release has itself.';
+COMMENT ON FUNCTION tally_internal._check_own_columns(tally.releases, text) IS 'An error where a dimension or measure has a name that a release has itself.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_rows_once(made tally.releases, r tally.rollups) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -143,10 +164,10 @@ BEGIN
             'settle is how long to wait for late rows, history how far back to publish.', again);
     END IF;
     SELECT x.* INTO other FROM tally.releases x WHERE x.id IS DISTINCT FROM made.id
-        AND tally_internal._tables_behind(x.rollup_id) && tally_internal._tables_behind(r.id) ORDER BY x.id LIMIT 1;
+        AND tally_internal._tables_shown(x) && tally_internal._tables_shown(made) ORDER BY x.id LIMIT 1;
     IF FOUND THEN
         PERFORM tally_internal._refuse('duplicate_object',
-            format('release %L would show the rows of %s once more', made.name, array_to_string(tally_internal._tables_behind(r.id), ', ')),
+            format('release %L would show the rows of %s once more', made.name, array_to_string(tally_internal._tables_shown(made), ', ')),
             format('Release %L shows them already, and two tables of the same rows can be subtracted from each other.', other.name),
             format('SELECT tally.drop_release(%L);  -- and create one with all that is to be shown: it goes on with buckets that are not published yet',
                    tally_internal._called(other)));

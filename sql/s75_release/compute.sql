@@ -15,12 +15,40 @@ $$;
 COMMENT ON FUNCTION tally_internal._release_margins(tally.releases) IS 
 'The sets of dimensions whose cells a release publishes: all of them together, and its totals.';
 
+CREATE OR REPLACE FUNCTION tally_internal._experiment_cells_sql(x tally.releases) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- A unit without events near its exposure has no row of values, and did nothing.
+    SELECT tally_internal._render(
+        'SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object({pairs})) AS dims, pg_catalog.jsonb_build_object(''units'', pg_catalog.count(*)) AS '
+        'numbers, pg_catalog.count(*) >= {k} AS enough FROM (SELECT {columns} FROM {units} u{values} WHERE {day} >= $1 AND {day} < {exposed} AND ({mixed} OR '
+        'NOT u.mixed) AND u.arm = ANY ({arms}){only}) n GROUP BY GROUPING SETS ({margins})', jsonb_build_object(
+        'pairs', (SELECT string_agg(format('%L, %I', d, d), ', ') FROM unnest(x.dimensions) d), 'k', x.k::text,
+        'columns', (SELECT string_agg(CASE WHEN x.definition -> 'metrics' ? d THEN format('(COALESCE(v%s.y_%s, 0) > 0)::pg_catalog.text AS %I',
+                                                                                          c.unit_values, c.place, d)
+                                           ELSE format('COALESCE(u.%I::pg_catalog.text, ''(none)'') AS %1$I', d) END, ', ' ORDER BY n)
+                      FROM unnest(x.dimensions) WITH ORDINALITY q(d, n) LEFT JOIN tally.experiment_cells c ON c.experiment_id = e.id AND c.metric = d),
+        'units', u.live_view::text,
+        'values', (SELECT string_agg(format(' LEFT JOIN %s v%s ON v%2$s.%I::pg_catalog.text = u.%I::pg_catalog.text', v.live_view, v.id, v.key[1],
+                                            e.definition ->> 'unit'), '')
+                     FROM (SELECT DISTINCT c.unit_values FROM tally.experiment_cells c WHERE c.experiment_id = e.id AND x.definition -> 'metrics' ? c.metric) c
+                     JOIN tally.rollups v ON v.id = c.unit_values),
+        'day', tally_internal._day_of_exposure(e.definition), 'exposed', tally_internal._utc_literal((tally_internal._experiment_span(e)).exposed),
+        'mixed', (e.definition ->> 'twice' = 'first')::text,
+        'arms', quote_literal(ARRAY(SELECT a ->> 'arm' FROM jsonb_array_elements(e.definition -> 'arms') a)),
+        'only', COALESCE(' AND u.' || quote_ident(e.definition ->> 'experiment_column') || ' = ' || quote_literal(e.definition ->> 'experiment_key'), ''),
+        'margins', (SELECT string_agg(format('(%s)', (SELECT string_agg(quote_ident(d), ', ') FROM unnest(m.margin) d)), ', ')
+                      FROM tally_internal._release_margins(x) m)))
+      FROM tally.experiments e JOIN tally.rollups u ON u.id = e.units WHERE e.id = (x.definition ->> 'experiment')::int
+$$;
+COMMENT ON FUNCTION tally_internal._experiment_cells_sql(tally.releases) IS
+'SQL text of the cells of an experiment: its units, exposed from $1 on, by arm, dimensions and each share.';
+
 CREATE OR REPLACE FUNCTION tally_internal._release_cells(x tally.releases, r tally.rollups, since timestamptz, until timestamptz) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Numbered in the order of their dimensions, so that the order tells nothing of the numbers.
     SELECT COALESCE(jsonb_agg(c.cell || jsonb_build_object('cell', c.n) ORDER BY c.n), '[]') FROM (
         SELECT y AS cell, row_number() OVER (ORDER BY (SELECT count(*) FROM jsonb_object_keys(y -> 'dims')), (y -> 'dims')::text) AS n
-          FROM tally.run_as(x.owner, r.search_path, format(
+          FROM tally.run_as(x.owner, r.search_path, CASE WHEN x.definition ? 'experiment' THEN tally_internal._experiment_cells_sql(x) ELSE format(
             'SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(%s)) AS dims, pg_catalog.jsonb_build_object(%s) AS numbers, '
             'tally.suppress_below(true, tally.rollup(%I), %s) IS NOT NULL AS enough FROM %s WHERE bucket >= $1 AND bucket < $2 GROUP BY GROUPING SETS (%s)',
             (SELECT string_agg(format('%L, %I', d, d), ', ') FROM unnest(x.dimensions) d),
@@ -29,7 +57,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = ANY (x.people || x.measures)),
             x.people, x.k, r.live_view,
             (SELECT string_agg(format('(%s)', (SELECT string_agg(quote_ident(d), ', ') FROM unnest(m.margin) d)), ', ')
-               FROM tally_internal._release_margins(x) m)), 0, r.zone, since, until) y) c
+               FROM tally_internal._release_margins(x) m)) END, 0, r.zone, since, until) y) c
 $$;
 COMMENT ON FUNCTION tally_internal._release_cells(tally.releases, tally.rollups, timestamptz, timestamptz) IS
 'The cells of a bucket with their true numbers, read as the owner: [{"cell": 1, "dims": {…}, "numbers": {…}, "enough": whether k people stand behind it}].';

@@ -20,22 +20,32 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r     tally.rollups := tally_internal._rollup(rollup);
     made  tally.releases;
-    old   tally.releases;
     parts text[] := tally_internal._name_parts(name);
-    place text := CASE WHEN array_length(parts, 1) > 1 THEN parts[1] ELSE tally_internal._schema_of(r.relation) END;
 BEGIN
     PERFORM tally_internal._owned_rollup(r.id, tally_internal._current_role());
     made := jsonb_populate_record(made, jsonb_build_object('name', parts[array_upper(parts, 1)], 'rollup_id', r.id, 'dimensions', COALESCE(dimensions, '{}'),
         'measures', COALESCE(measures, '{}'), 'people', people, 'k', k, 'hierarchies', hierarchies, 'margins', margins,
         'bucket', COALESCE(bucket, r.bucket), 'settle', settle, 'history', history, 'schedule', schedule, 'description', description));
     made.definition := tally_internal._release_definition(r, made.dimensions || made.measures || made.people);
+    RETURN tally_internal._make_release(made, r, CASE WHEN array_length(parts, 1) > 1 THEN parts[1] ELSE tally_internal._schema_of(r.relation) END);
+END $$;
+COMMENT ON FUNCTION tally.create_release(text, text, text[], text[], text, int, jsonb, text, interval, interval, interval, text, text) IS
+'Defines a release: a table that shows counts (measures) and distinct people (a measure of type tally.hll) of a rollup by dimensions and their totals. In it '
+'cells of fewer than k people are hidden, and as many others as keep them hidden; each with a proof. NULL in a dimension is the total over it. A bucket is '
+'published once, by refresh_release(), when it has been over for as long as settle says. Grant SELECT on the table to readers, and nothing on the rollup.';
+
+CREATE OR REPLACE FUNCTION tally_internal._make_release(made tally.releases, r tally.rollups, place text) RETURNS regclass
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    old tally.releases;
+BEGIN
     SELECT * INTO old FROM tally.releases x WHERE x.name = made.name AND COALESCE(tally_internal._schema_of(x.relation), place) = place;
     IF old.id IS NOT NULL THEN
         made.id := old.id; made.owner := old.owner; made.relation := old.relation; made.created_at := old.created_at; made.task_id := old.task_id;
         RETURN tally_internal._same_or_error(old, made);
     END IF;
     PERFORM tally_internal._check_name(made.name, 'release'), tally_internal._check_release(made, r);
-    PERFORM tally_internal._check_schedule(schedule) WHERE schedule IS NOT NULL;
+    PERFORM tally_internal._check_schedule(made.schedule) WHERE made.schedule IS NOT NULL;
     PERFORM tally_internal._release_rule(made, r);
     IF octet_length(made.name) > 50 OR to_regclass(format('%I.%I', place, made.name)) IS NOT NULL THEN
         PERFORM tally_internal._refuse('duplicate_table', format('the name of release %L must be of up to 50 bytes and free in schema %I', made.name, place),
@@ -43,19 +53,17 @@ BEGIN
     END IF;
     made.relation := tally_internal._make_release_table(made, place);
     PERFORM tally_internal._comment_release(made, r), tally_internal._grant_to_let_in(made.relation);
-    IF schedule IS NOT NULL THEN
+    IF made.schedule IS NOT NULL THEN
         -- Its search_path follows a schema that is renamed, and with it the name of the release.
-        PERFORM tally.create_task('release ' || made.name, schedule, format('SELECT * FROM tally.refresh_release(%L, :as_of)', made.name),
+        PERFORM tally.create_task('release ' || made.name, made.schedule, format('SELECT * FROM tally.refresh_release(%L, :as_of)', made.name),
                                   format('Publishes what release %s may show.', made.name), quote_ident(place));
         made.task_id := (SELECT t.id FROM tally.tasks t WHERE t.schema = place AND t.name = 'release ' || made.name);
     END IF;
     PERFORM tally_internal._store_release(made);
     RETURN made.relation;
 END $$;
-COMMENT ON FUNCTION tally.create_release(text, text, text[], text[], text, int, jsonb, text, interval, interval, interval, text, text) IS
-'Defines a release: a table that shows counts (measures) and distinct people (a measure of type tally.hll) of a rollup by dimensions and their totals. In it '
-'cells of fewer than k people are hidden, and as many others as keep them hidden; each with a proof. NULL in a dimension is the total over it. A bucket is '
-'published once, by refresh_release(), when it has been over for as long as settle says. Grant SELECT on the table to readers, and nothing on the rollup.';
+COMMENT ON FUNCTION tally_internal._make_release(tally.releases, tally.rollups, text) IS
+'Makes a release in a schema: its checks, table, task and row of the catalogue. The same definition again changes nothing.';
 
 CREATE OR REPLACE FUNCTION tally_internal._same_or_error(old tally.releases, made tally.releases) RETURNS regclass
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -97,8 +105,11 @@ CREATE OR REPLACE FUNCTION tally_internal._release_rule(made tally.releases, r t
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own  text := tally_internal._bucket_rule_of(r);
-    rule text := tally_internal._bucket_rule(made.bucket, r.zone, CASE WHEN made.bucket::text = r.bucket::text THEN r.bucket_origin END);
+    rule text;
 BEGIN
+    -- An experiment is one bucket, as long as it lasts.
+    IF made.definition ? 'experiment' THEN RETURN NULL; END IF;
+    rule := tally_internal._bucket_rule(made.bucket, r.zone, CASE WHEN made.bucket::text = r.bucket::text THEN r.bucket_origin END);
     IF rule <> own AND NOT tally_internal._buckets_nest(own, rule) THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
             format('bucket of release %L must be made up of whole buckets of rollup %L (%s in %s), got %s', made.name, r.name, r.bucket, r.zone, made.bucket),
@@ -107,7 +118,7 @@ BEGIN
     RETURN rule;
 END $$;
 COMMENT ON FUNCTION tally_internal._release_rule(tally.releases, tally.rollups) IS
-'The bucket rule of a release. An error where it would split a bucket of the rollup.';
+'The bucket rule of a release; NULL for that of an experiment. An error where it would split a bucket of the rollup.';
 
 CREATE OR REPLACE FUNCTION tally_internal._comment_release(made tally.releases, r tally.rollups) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -139,7 +150,7 @@ DECLARE
 BEGIN
     PERFORM tally_internal._check_size(made::text, format('release %L', made.name));
     -- Two releases of the same rows at the same moment would not see each other. Those of other tables wait for neither.
-    INSERT INTO tally.release_turns AS t (source) SELECT x::oid FROM unnest(tally_internal._tables_behind(r.id)) x ORDER BY 1
+    INSERT INTO tally.release_turns AS t (source) SELECT x::oid FROM unnest(tally_internal._tables_shown(made)) x ORDER BY 1
     ON CONFLICT (source) DO UPDATE SET at = now();
     DELETE FROM tally.release_turns t WHERE t.source IN (SELECT x.source FROM tally.release_turns x
         WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = x.source) FOR UPDATE SKIP LOCKED);
@@ -160,7 +171,7 @@ BEGIN
                                                                          made.relation),
             'create_release() makes it.', format('SELECT tally.create_release(%L, %L, …);', made.name, r.name));
     END IF;
-    made.definition := tally_internal._release_definition(r, made.dimensions || made.measures || made.people);
+    made.definition := tally_internal._meant_now(made, r);
     INSERT INTO tally.releases (name, owner, rollup_id, relation, dimensions, measures, people, k, hierarchies, margins, bucket, settle, history, schedule,
                                 description, definition, task_id)
     VALUES (made.name, made.owner, r.id, made.relation, made.dimensions, made.measures, made.people, made.k, made.hierarchies, made.margins, made.bucket,

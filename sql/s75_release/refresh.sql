@@ -7,7 +7,6 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tall
 DECLARE
     x      tally.releases := tally_internal._owned_release($1, tally_internal._caller(who));
     r      tally.rollups;
-    rule   text;
     mine   regclass[];
     finish timestamptz;
     hint_  text;
@@ -16,7 +15,7 @@ BEGIN
     -- One at a time: the next one sees what this one has published.
     PERFORM FROM tally.releases y WHERE y.id = x.id FOR UPDATE;
     SELECT * INTO r FROM tally.rollups y WHERE y.id = x.rollup_id;
-    IF r.id IS NULL OR x.definition IS DISTINCT FROM tally_internal._release_definition(r, x.dimensions || x.measures || x.people) THEN
+    IF r.id IS NULL OR x.definition IS DISTINCT FROM tally_internal._meant_now(x, r) THEN
         PERFORM tally_internal._refuse('object_not_in_prerequisite_state',
             format('release %L is of a rollup that is %s', x.name, CASE WHEN r.id IS NULL THEN 'dropped' ELSE 'defined otherwise now' END),
             'What is published stays as it is. New numbers would mean something else, so they do not continue it.',
@@ -25,13 +24,8 @@ BEGIN
     -- What lies below may have changed, and an older version let a release have more.
     PERFORM tally_internal._check_release_columns(x, r, format('SELECT tally.drop_release(%L);', tally_internal._called(x))),
             tally_internal._check_rows_once(x, r);
-    rule := tally_internal._release_rule(x, r);
-    mine := tally_internal._tables_behind(r.id);
-    FOR bucket IN SELECT (b ->> 'bucket')::timestamptz FROM tally.run_as(x.owner, r.search_path, format(
-            'SELECT DISTINCT %s AS bucket FROM %s WHERE bucket >= $1 AND bucket < $2 ORDER BY 1', tally_internal._bucket_start_sql(rule, 'bucket'),
-            r.live_view),
-            0, r.zone, COALESCE(tally_internal._minus_by_zone($2, x.history, r.zone), '-infinity'), $2) b LOOP
-        finish := tally_internal._bucket_end(rule, bucket);
+    mine := tally_internal._tables_shown(x);
+    FOR bucket, finish IN SELECT b.since, b.until FROM tally_internal._release_buckets(x, r, $2) b LOOP
         CONTINUE WHEN finish + x.settle > $2 OR EXISTS (SELECT FROM tally.released_buckets y
             WHERE y.state = 'released' AND y.tables && mine AND y.since < finish AND y.until > bucket);
         reason := NULL;
@@ -59,6 +53,29 @@ END $$;
 COMMENT ON FUNCTION tally.refresh_release(text, timestamptz, bigint) IS
 'Publishes the buckets of a release that ended longer ago than settle says and are not published yet, each of them once. A bucket that cannot be proved '
 'to be safe is refused and tried again next time; tally.released_buckets has the reason, and coarser dimensions that would be safe. For the owner.';
+
+CREATE OR REPLACE FUNCTION tally_internal._release_buckets(x tally.releases, r tally.rollups, as_of timestamptz)
+    RETURNS TABLE (since timestamptz, until timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    rule text := tally_internal._release_rule(x, r);
+BEGIN
+    IF rule IS NULL THEN
+        -- An experiment without a start begins with its first unit.
+        RETURN QUERY SELECT COALESCE(s.since, f.bucket), s.until
+          FROM tally.experiments e, LATERAL tally_internal._experiment_span(e) s,
+               LATERAL (SELECT (b ->> 'bucket')::timestamptz AS bucket FROM tally.run_as(x.owner, r.search_path,
+                   format('SELECT pg_catalog.min(bucket) AS bucket FROM %s WHERE bucket < $1', r.live_view), 0, r.zone, s.exposed) b) f
+         WHERE e.id = (x.definition ->> 'experiment')::int AND f.bucket IS NOT NULL;
+    ELSE
+        RETURN QUERY SELECT y.at, tally_internal._bucket_end(rule, y.at)
+          FROM (SELECT (b ->> 'bucket')::timestamptz AS at FROM tally.run_as(x.owner, r.search_path, format(
+                'SELECT DISTINCT %s AS bucket FROM %s WHERE bucket >= $1 AND bucket < $2 ORDER BY 1', tally_internal._bucket_start_sql(rule, 'bucket'),
+                r.live_view), 0, r.zone, COALESCE(tally_internal._minus_by_zone(as_of, x.history, r.zone), '-infinity'), as_of) b) y;
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._release_buckets(tally.releases, tally.rollups, timestamptz) IS
+'The buckets of a release that have begun and have rows, in order. An experiment is one, from its start to the end of its last window.';
 
 CREATE OR REPLACE FUNCTION tally_internal._publish(x tally.releases, r tally.rollups, since timestamptz, until timestamptz, tables regclass[], cells jsonb,
                                                    OUT hidden int)

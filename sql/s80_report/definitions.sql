@@ -111,7 +111,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ['measures', x.measures::text], ['people', x.people], ['k', x.k::text],
                ['hierarchies', NULLIF(x.hierarchies, '[]')::text], ['margins', NULLIF(x.margins, 'all')], ['bucket', x.bucket::text],
                ['settle', x.settle::text], ['history', x.history::text], ['schedule', x.schedule], ['description', x.description]])
-      FROM tally.releases x JOIN tally.rollups r ON r.id = x.rollup_id
+      FROM tally.releases x JOIN tally.rollups r ON r.id = x.rollup_id WHERE NOT x.definition ? 'experiment'
+    UNION ALL
+    SELECT x.id, 'release', x.name, x.owner::text, tally_internal._definition_call('create_experiment_release', x.relation::text, ARRAY[
+               ['experiment', tally_internal._called(e)],
+               ['metrics', ARRAY(SELECT d FROM unnest(x.dimensions) d WHERE x.definition -> 'metrics' ? d)::text],
+               ['by', ARRAY(SELECT d FROM unnest(x.dimensions[2:]) d WHERE NOT x.definition -> 'metrics' ? d)::text],
+               ['k', x.k::text], ['settle', x.settle::text], ['schedule', x.schedule], ['description', x.description]])
+      FROM tally.releases x JOIN tally.experiments e ON e.id = (x.definition ->> 'experiment')::int
 $$;
 COMMENT ON FUNCTION tally_internal._release_definitions() IS 'Releases as statements. What has been published is not among them.';
 

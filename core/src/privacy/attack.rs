@@ -77,6 +77,35 @@ impl<'a> Attack<'a> {
         self.bound(cell, greatest, self.table.floors[cell])
     }
 
+    /// A number that a hidden cell cannot exceed, as one row by itself tells; none where no row does. A table that has it needs no program.
+    pub fn cap(&self, cell: usize) -> Option<u64> {
+        let mut least: Option<i64> = None;
+        for row in self.rows_of[cell].iter().map(|n| &self.rows[*n]) {
+            let own = row.terms.iter().find(|(c, _)| *c == cell).map_or(0, |(_, sign)| *sign);
+            // "At most 0" bounds what it adds; "0" bounds both ways.
+            if own < 0 && !row.exact {
+                continue;
+            }
+            let others = row.terms.iter().filter(|(c, _)| *c != cell).map(|(c, sign)| {
+                let sign = sign * own;
+                match (self.hidden[*c], sign > 0) {
+                    (false, _) => Some(-sign * self.table.people[*c] as i64),
+                    (true, true) => Some(-sign * self.table.floors[*c] as i64),
+                    (true, false) => None,
+                }
+            });
+            if let Some(bound) = others.sum::<Option<i64>>() {
+                least = Some(least.map_or(bound, |l| l.min(bound)));
+            }
+        }
+        least.and_then(|bound| u64::try_from(bound).ok())
+    }
+
+    /// The fewest that everybody knows a cell to hold.
+    pub fn floor(&self, cell: usize) -> u64 {
+        self.table.floors[cell]
+    }
+
     /// A table in which a hidden cell holds at least so many; for cells whose greatest number has no end.
     pub fn holding(&self, cell: usize, at_least: u64) -> Result<End, TallyError> {
         self.bound(cell, false, at_least)

@@ -9,10 +9,12 @@
 //! * [`repair`]: safe patterns of tables of any size;
 //! * [`people`]: distinct people in totals and their parts;
 //! * [`release`]: tables of several measures, hidden together;
+//! * [`found`]: possible tables, and what they prove of other cells;
 //! * [`solver`]: the one place that speaks to the solver of linear and integer programs.
 
 pub mod attack;
 pub mod cuts;
+mod found;
 pub mod people;
 pub mod pseudonym;
 pub mod release;

@@ -6,11 +6,13 @@
 //! and then held against the attack on all of them together; whatever a reader could conclude there takes one more hidden cell.
 
 use super::attack::{Attack, End, Witness};
+use super::found::{Known, Tables};
 use super::search::pattern;
 use super::suppress::{MOST_TOGETHER, refused};
 use super::table::{MOST_PEOPLE, Relation, Row, Table};
 use crate::error::TallyError;
 use crate::funnel::look_for_cancel;
+use std::collections::HashMap;
 
 /// A measure of all cells.
 #[derive(Clone, Debug)]
@@ -159,11 +161,11 @@ pub fn release(plan: &Plan) -> Result<Released, TallyError> {
         look_for_cancel();
         let mask: Vec<bool> = (0..table.people.len()).map(|i| hidden[i % n]).collect();
         let attack = Attack::new(&table, &rows, &mask);
-        let mut known = Known::default();
+        let (mut known, mut tables) = (Known::default(), Tables::default());
         let mut changed = false;
         for variable in (0..mask.len()).filter(|i| mask[*i]) {
             let cell = variable % n;
-            if safe(plan, &attack, &table, (variable, &hidden), &mut known)? {
+            if safe(plan, &attack, &table, (variable, &hidden), (&mut known, &mut tables))? {
                 continue;
             }
             if !plan.small[cell] {
@@ -179,20 +181,7 @@ pub fn release(plan: &Plan) -> Result<Released, TallyError> {
             break;
         }
         if !changed {
-            return prove(&attack, &mask, hidden, n, plan);
-        }
-    }
-}
-
-/// What tables found so far have shown to be possible: the least and the most of each variable.
-#[derive(Default)]
-struct Known(std::collections::HashMap<usize, (u64, u64)>);
-
-impl Known {
-    fn add(&mut self, witness: &Witness) {
-        for (cell, value) in witness {
-            let ends = self.0.entry(*cell).or_insert((*value, *value));
-            *ends = (ends.0.min(*value), ends.1.max(*value));
+            return prove(&attack, &mask, hidden, plan, tables);
         }
     }
 }
@@ -203,7 +192,7 @@ fn safe(
     attack: &Attack,
     table: &Table,
     (variable, hidden): (usize, &[bool]),
-    known: &mut Known,
+    (known, tables): (&mut Known, &mut Tables),
 ) -> Result<bool, TallyError> {
     let value = table.people[variable];
     let least = plan
@@ -216,7 +205,7 @@ fn safe(
         .unwrap_or(u64::MAX);
     let enough = |(low, high): (u64, u64)| high > low && high >= plan.k && low <= least;
     known.add(&vec![(variable, value)]);
-    if enough(known.0[&variable]) {
+    if enough(known.ends(variable)) {
         return Ok(true);
     }
     let (together, _) = attack.component(variable);
@@ -226,17 +215,16 @@ fn safe(
             together.len()
         )));
     }
-    match attack.end(variable, true)? {
-        End::Open => known.add(&vec![(variable, u64::MAX)]),
-        End::At(_, witness) => known.add(&witness),
+    match tables.top(attack, variable)? {
+        None => known.add(&vec![(variable, u64::MAX)]),
+        Some((_, number)) => known.add(&tables.witnesses[number]),
     }
-    if enough(known.0[&variable]) {
+    if enough(known.ends(variable)) {
         return Ok(true);
     }
-    if let End::At(_, witness) = attack.end(variable, false)? {
-        known.add(&witness);
-    }
-    Ok(enough(known.0[&variable]))
+    let (_, number) = tables.bottom(attack, variable)?;
+    known.add(&tables.witnesses[number]);
+    Ok(enough(known.ends(variable)))
 }
 
 /// The published cell of fewest people that shares a relation with what hangs together with a hidden one.
@@ -259,33 +247,44 @@ fn neighbour(
         .min_by_key(|cell| (plan.layers[0].values[*cell], *cell))
 }
 
-/// The ends of every hidden number, each with a table.
-fn prove(attack: &Attack, mask: &[bool], hidden: Vec<bool>, n: usize, plan: &Plan) -> Result<Released, TallyError> {
+/// The ends of every hidden number, each with a table. The greatest come first: their tables have the least of many others.
+fn prove(
+    attack: &Attack,
+    mask: &[bool],
+    hidden: Vec<bool>,
+    plan: &Plan,
+    mut tables: Tables,
+) -> Result<Released, TallyError> {
+    let n = plan.cells();
+    let variables: Vec<usize> = (0..mask.len()).filter(|i| mask[*i]).collect();
+    let mut tops = Vec::with_capacity(variables.len());
+    for variable in &variables {
+        look_for_cancel();
+        tops.push(tables.top(attack, *variable)?);
+    }
     let mut released = Released {
         hidden,
         ..Released::default()
     };
-    let mut number_of = std::collections::HashMap::new();
-    let mut keep = |witness: Witness| {
-        *number_of.entry(witness.clone()).or_insert_with(|| {
-            released.witnesses.push(witness);
+    let mut number_of = HashMap::new();
+    let mut keep = |number: usize, tables: &Tables| {
+        *number_of.entry(number).or_insert_with(|| {
+            released.witnesses.push(tables.witnesses[number].clone());
             released.witnesses.len() - 1
         })
     };
-    for variable in (0..mask.len()).filter(|i| mask[*i]) {
+    for (variable, top) in variables.into_iter().zip(tops) {
         look_for_cancel();
-        let End::At(low, low_table) = attack.end(variable, false)? else {
-            return Err(refused("a hidden number has no least".into()));
-        };
-        let (high, high_table) = match attack.end(variable, true)? {
-            End::At(high, witness) => (Some(high), witness),
-            End::Open => match attack.holding(variable, plan.k.max(low + 1))? {
-                End::At(_, witness) => (None, witness),
+        let (low, low_table) = tables.bottom(attack, variable)?;
+        let (high, high_table) = match top {
+            Some((high, number)) => (Some(high), number),
+            None => match attack.holding(variable, plan.k.max(low + 1))? {
+                End::At(_, witness) => (None, tables.keep(witness)),
                 End::Open => return Err(refused("a hidden number has no table".into())),
             },
         };
-        let low = (low, keep(low_table));
-        let high_witness = keep(high_table);
+        let low = (low, keep(low_table, &tables));
+        let high_witness = keep(high_table, &tables);
         released.proofs.push(Proof {
             cell: variable % n,
             layer: variable / n,

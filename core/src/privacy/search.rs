@@ -52,11 +52,17 @@ pub fn pattern(table: &Table, small: &[bool], k: u64) -> Result<Vec<bool>, Tally
         wanted.check_together()?;
         return wanted.thin(wanted.cheapest(small.to_vec(), &|_| 1.0)?);
     }
-    Search::new(wanted).run()
+    let goals = wanted.unsafe_cells(small, usize::MAX)?;
+    if goals.is_empty() {
+        return Ok(small.to_vec());
+    }
+    Search::new(wanted, goals).run()
 }
 
 struct Search<'a> {
     wanted: Wanted<'a>,
+    /// The small cells that are not safe among the small ones alone: the others are safe in every pattern.
+    goals: Vec<usize>,
     candidates: Vec<usize>,
     costs: Vec<f64>,
     cuts: Vec<Cut>,
@@ -65,12 +71,13 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(wanted: Wanted<'a>) -> Search<'a> {
+    fn new(wanted: Wanted<'a>, goals: Vec<usize>) -> Search<'a> {
         let candidates = wanted.candidates();
         Search {
             costs: costs(wanted.table, &candidates),
             cuts: lone(wanted.table, wanted.rows, wanted.small),
             candidates,
+            goals,
             wanted,
             best: None,
         }
@@ -136,7 +143,7 @@ impl<'a> Search<'a> {
 
     /// Betters the best pattern around one small cell after the other, until that gains nothing or it is as good as asked for.
     fn improve(&mut self, least: f64) -> Result<(), TallyError> {
-        let goals: Vec<usize> = (0..self.wanted.cells()).filter(|c| self.wanted.small[*c]).collect();
+        let goals = self.goals.clone();
         let (mut without, mut turn) = (0, 0);
         while without < AROUND.len() * goals.len() && turn < MOST_TURNS && self.count_of_best() > least + 1.0 {
             look_for_cancel();
@@ -186,7 +193,7 @@ impl<'a> Search<'a> {
             if slow == 3 {
                 break;
             }
-            for goal in (0..self.wanted.cells()).filter(|c| self.wanted.small[*c]) {
+            for goal in self.goals.clone() {
                 look_for_cancel();
                 self.cut(&share, goal)?;
             }

@@ -40,7 +40,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT array_agg(DISTINCT x.t ORDER BY x.t) FROM (SELECT r.source AS t FROM root r UNION ALL SELECT m.member FROM root r JOIN tally.members m
         ON m.source = r.source) x
 $$;
-COMMENT ON FUNCTION tally_internal._tables_behind(int) IS 'The tables whose rows a rollup is made of, through rollups that it stands on and those that it reads beside its source.';
+COMMENT ON FUNCTION tally_internal._tables_behind(int) IS
+'The tables whose rows a rollup is made of, through rollups that it stands on and those that it reads beside its source.';
 
 CREATE OR REPLACE FUNCTION tally_internal._release_definition(r tally.rollups, columns text[]) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

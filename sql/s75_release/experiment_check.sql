@@ -28,7 +28,8 @@ CREATE OR REPLACE FUNCTION tally_internal._tables_shown(x tally.releases) RETURN
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT array_agg(DISTINCT t ORDER BY t)
       FROM (SELECT x.rollup_id UNION SELECT c.unit_values FROM tally.experiment_cells c
-             WHERE c.experiment_id = (x.definition ->> 'experiment')::int AND c.metric = ANY (x.dimensions)) r(id), unnest(tally_internal._tables_behind(r.id)) t
+             WHERE c.experiment_id = (x.definition ->> 'experiment')::int AND c.metric = ANY (x.dimensions)) r(id),
+           unnest(tally_internal._tables_behind(r.id)) t
 $$;
 COMMENT ON FUNCTION tally_internal._tables_shown(tally.releases) IS
 'The tables whose rows a release shows; of an experiment those of its exposures and of the events behind its shares.';

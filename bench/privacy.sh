@@ -24,7 +24,9 @@ $1;
 SELECT 'cpu ' || $spent - :before;
 SQL
 }
-line() { awk -v what="$1" -v ms="$2" -v aim="$3" -v more="$4" 'BEGIN { split(ms, t, " "); printf "| %s | %.0f | %s | %s | %s |\n", what, t[1], t[2], aim, more }'; }
+line() {
+    awk -v what="$1" -v ms="$2" -v aim="$3" -v more="$4" 'BEGIN { split(ms, t, " "); printf "| %s | %.0f | %s | %s | %s |\n", what, t[1], t[2], aim, more }'
+}
 
 psql -XqAt -d postgres -c "DROP DATABASE IF EXISTS $db" -c "CREATE DATABASE $db" 2>/dev/null
 until='2026-04-01 00:00Z'

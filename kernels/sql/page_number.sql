@@ -16,9 +16,19 @@ COMMENT ON FUNCTION tally_internal._exactly(float8) IS 'A finite number with all
 CREATE FUNCTION tally_internal._fixed(value float8, places int) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    exact numeric := tally_internal._exactly(abs(value)) * ('1e' || places)::numeric;
-    whole numeric := trunc(exact);
+    rough  float8 := CASE WHEN abs(value) < 1e9 AND places BETWEEN 0 AND 9 THEN abs(value) * power(10::float8, places) END;
+    digits text;
+    exact  numeric;
+    whole  numeric;
 BEGIN
+    -- Away from halves, and where nothing is lost, the nearest whole number needs no exact one.
+    IF rough < 1e9 AND abs(rough - floor(rough) - 0.5) > 1e-4 THEN
+        digits := lpad(rough::bigint::text, greatest(places + 1, length(rough::bigint::text)), '0');
+        RETURN CASE WHEN value < 0 THEN '-' ELSE '' END || left(digits, length(digits) - places)
+            || CASE WHEN places > 0 THEN '.' || right(digits, places) ELSE '' END;
+    END IF;
+    exact := tally_internal._exactly(abs(value)) * ('1e' || places)::numeric;
+    whole := trunc(exact);
     -- Half to even, of the number as it is and not as it is written.
     IF exact - whole > 0.5 OR exact - whole = 0.5 AND whole % 2 = 1 THEN whole := whole + 1; END IF;
     RETURN CASE WHEN value < 0 THEN '-' ELSE '' END || trunc(whole * ('1e-' || places)::numeric, places)::text;

@@ -31,6 +31,27 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._tight_json(jsonb) IS 'JSON without spaces, keys in order.';
 
+CREATE FUNCTION tally_internal._json_float(value float8) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET extra_float_digits = 1 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    words  text := value::text;
+    power_ text := split_part(words, 'e', 2);
+BEGIN
+    IF power_ = '' THEN RETURN CASE WHEN words LIKE '%.%' THEN words ELSE words || '.0' END; END IF;
+    -- Between these powers of ten PostgreSQL writes one more at each end with an exponent than JSON does.
+    RETURN CASE power_ WHEN '-05' THEN words::numeric::text WHEN '+15' THEN words::numeric || CASE WHEN words::numeric % 1 = 0 THEN '.0' ELSE '' END
+                       ELSE split_part(words, 'e', 1) || 'e' || left(power_, 1) || abs(power_::int) END;
+END $$;
+COMMENT ON FUNCTION tally_internal._json_float(float8) IS 'A finite number as JSON writes one that need not be whole: 3.0, 1.5e-7.';
+
+CREATE FUNCTION tally_internal._json_number(given jsonb) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF given::text ~ '^-?\d+$' AND given::numeric BETWEEN -9223372036854775808 AND 18446744073709551615 THEN RETURN given::text; END IF;
+    RETURN tally_internal._json_float(given::text::float8);
+END $$;
+COMMENT ON FUNCTION tally_internal._json_number(jsonb) IS 'A number of JSON: whole, or with the fewest digits that give its float8.';
+
 CREATE FUNCTION tally_internal._cell_words(cell jsonb) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -46,7 +67,7 @@ BEGIN
         ELSE value := cell::text::float8;
     END CASE;
     IF value = floor(value) AND abs(value) < 1e15 THEN RETURN tally_internal._digits(value); END IF;
-    IF value = 0 OR abs(value) >= 1e9 THEN RETURN cell::text; END IF;
+    IF value = 0 OR abs(value) >= 1e9 THEN RETURN tally_internal._json_number(cell); END IF;
     words := tally_internal._fixed(value, greatest(least(5 - floor(log(abs(value)))::int, 9), 0));
     RETURN CASE WHEN words LIKE '%.%' THEN rtrim(rtrim(words, '0'), '.') ELSE words END;
 END $$;
@@ -59,26 +80,45 @@ $$;
 COMMENT ON FUNCTION tally_internal._state_words(float8) IS 'A state in words.';
 
 CREATE FUNCTION tally_internal._clock_shift(clock jsonb, second float8) RETURNS float8
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE((SELECT (c ->> 1)::float8 FROM jsonb_array_elements(clock) WITH ORDINALITY u(c, n)
-                      WHERE (c ->> 0)::float8 <= second ORDER BY n DESC LIMIT 1),
-                    (clock -> 0 ->> 1)::float8, 0)
-$$;
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    FOR i IN REVERSE COALESCE(jsonb_array_length(clock), 0) - 1 .. 0 LOOP
+        IF i = 0 OR (clock -> i ->> 0)::float8 <= second THEN RETURN (clock -> i ->> 1)::float8; END IF;
+    END LOOP;
+    RETURN 0;
+END $$;
 COMMENT ON FUNCTION tally_internal._clock_shift(jsonb, float8) IS 'Seconds that the clock of a panel is ahead of UTC at a moment.';
 
 CREATE FUNCTION tally_internal._moment_words(panel jsonb, second float8) RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    clock jsonb := COALESCE(panel -> 'clock', '[]');
-    own   float8 := tally_internal._clock_shift(clock, second);
-    shown float8 := second + own;
-    at    timestamp := to_timestamp(floor(shown)) AT TIME ZONE 'UTC';
-    words text := to_char(at, CASE WHEN COALESCE((panel ->> 'step')::float8, 0) >= 86400 AND at = date_trunc('day', at) THEN 'YYYY-MM-DD'
-                                   WHEN extract(second FROM at) = 0 THEN 'YYYY-MM-DD HH24:MI' ELSE 'YYYY-MM-DD HH24:MI:SS' END);
+    clock jsonb := panel -> 'clock';
+    many  int := COALESCE(jsonb_array_length(clock), 0);
+    own   float8;
+    since float8;
+    near  boolean := false;
+    shown float8;
+    other float8;
+    at    timestamp;
+    words text;
 BEGIN
-    IF words LIKE '%:%' AND EXISTS (SELECT FROM jsonb_array_elements(clock) c WHERE (c ->> 1)::float8 <> own
-            AND tally_internal._clock_shift(clock, shown - (c ->> 1)::float8) = (c ->> 1)::float8) THEN
-        words := words || CASE WHEN own < 0 THEN '-' ELSE '+' END || to_char(make_interval(secs => abs(own)), 'HH24:MI');
+    FOR i IN REVERSE many - 1 .. 0 LOOP
+        since := (clock -> i ->> 0)::float8;
+        IF own IS NULL AND (i = 0 OR since <= second) THEN own := (clock -> i ->> 1)::float8; END IF;
+        near := near OR i > 0 AND abs(since - second) < 200000;
+    END LOOP;
+    shown := second + COALESCE(own, 0);
+    at := timestamp '1970-01-01' + floor(shown) * interval '1 second';
+    words := to_char(at, CASE WHEN (panel ->> 'step')::float8 >= 86400 AND at = date_trunc('day', at) THEN 'YYYY-MM-DD'
+                              WHEN extract(second FROM at) = 0 THEN 'YYYY-MM-DD HH24:MI' ELSE 'YYYY-MM-DD HH24:MI:SS' END);
+    -- Only near a moment at which the clock was set does it show anything twice.
+    IF near AND words LIKE '%:%' THEN
+        FOR i IN 0 .. many - 1 LOOP
+            other := (clock -> i ->> 1)::float8;
+            IF other <> own AND tally_internal._clock_shift(clock, shown - other) = other THEN
+                RETURN words || CASE WHEN own < 0 THEN '-' ELSE '+' END || to_char(make_interval(secs => abs(own)), 'HH24:MI');
+            END IF;
+        END LOOP;
     END IF;
     RETURN words;
 END $$;
@@ -86,42 +126,10 @@ COMMENT ON FUNCTION tally_internal._moment_words(jsonb, float8) IS
 'A moment as the clock of a panel shows it; beside it how far that clock is ahead, where it shows the same twice.';
 
 CREATE FUNCTION tally_internal._named(name text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT CASE WHEN name ~ '^\s*$' THEN '(empty)' ELSE name END $$;
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN name ~ '^[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$' THEN '(empty)' ELSE name END
+$$;
 COMMENT ON FUNCTION tally_internal._named(text) IS 'A name that can be seen.';
-
-CREATE FUNCTION tally_internal._panel_table(panel jsonb, OUT columns jsonb, OUT rows jsonb)
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    series  jsonb := COALESCE(panel -> 'series', '[]');
-    heads   jsonb := (SELECT COALESCE(jsonb_agg(tally_internal._named(c) ORDER BY n), '[]')
-                        FROM jsonb_array_elements_text(COALESCE(panel -> 'columns', '[]')) WITH ORDINALITY u(c, n));
-    picture text := panel ->> 'picture';
-BEGIN
-    rows := COALESCE(panel -> 'rows', '[]');
-    columns := heads;
-    IF rows <> '[]' OR series = '[]' THEN RETURN; END IF;
-    IF heads <> '[]' AND picture = 'heatmap' THEN
-        columns := '["name"]' || heads;
-        rows := (SELECT jsonb_agg(jsonb_build_array(tally_internal._named(s ->> 'name')) || (
-                            SELECT jsonb_agg((SELECT p -> 1 FROM jsonb_array_elements(s -> 'points') WITH ORDINALITY q(p, k)
-                                               WHERE trunc((p ->> 0)::float8) = c - 1 AND p -> 1 <> 'null' ORDER BY k DESC LIMIT 1) ORDER BY c)
-                              FROM generate_series(1, jsonb_array_length(heads)) c) ORDER BY n)
-                   FROM jsonb_array_elements(series) WITH ORDINALITY u(s, n));
-        RETURN;
-    END IF;
-    columns := jsonb_build_array(CASE picture WHEN 'histogram' THEN 'from' || COALESCE(format(' (%s)', panel ->> 'unit'), '')
-                                              ELSE format('time (%s)', panel ->> 'zone') END)
-        || (SELECT jsonb_agg(tally_internal._named(s ->> 'name') ORDER BY n) FROM jsonb_array_elements(series) WITH ORDINALITY u(s, n));
-    WITH point AS (SELECT u.n, (p ->> 0)::float8 AS place,
-                          CASE picture WHEN 'states' THEN to_jsonb(tally_internal._state_words((p ->> 1)::float8)) ELSE p -> 1 END AS v
-                     FROM jsonb_array_elements(series) WITH ORDINALITY u(s, n), jsonb_array_elements(u.s -> 'points') p)
-    SELECT jsonb_agg(jsonb_build_array(CASE picture WHEN 'histogram' THEN to_jsonb(x.place) ELSE to_jsonb(tally_internal._moment_words(panel, x.place)) END)
-                     || (SELECT jsonb_agg((SELECT y.v FROM point y WHERE y.n = k AND y.place = x.place LIMIT 1) ORDER BY k)
-                           FROM generate_series(1, jsonb_array_length(series)) k) ORDER BY x.place)
-      INTO rows FROM (SELECT DISTINCT place FROM point) x;
-    rows := COALESCE(rows, '[]');
-END $$;
-COMMENT ON FUNCTION tally_internal._panel_table(jsonb) IS 'The numbers of a panel: its own rows, or its series side by side.';
 
 CREATE FUNCTION tally_internal._panel_lines(panel jsonb) RETURNS SETOF text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -190,7 +198,8 @@ BEGIN
         -- cells: the head and at most twenty rows.
         RETURN QUERY WITH cells AS (
             SELECT 0 AS n, k, tally_internal._cut_words(c, 32) AS words FROM jsonb_array_elements_text(shown.columns) WITH ORDINALITY u(c, k)
-            UNION ALL SELECT u.n::int, k, tally_internal._cut_words(tally_internal._cell_words(c), 32)
+            UNION ALL SELECT u.n::int, k, tally_internal._cut_words(tally_internal._unit_cell(c,
+                       CASE WHEN NOT shown.floats THEN panel -> 'units' ->> (k - 1)::int END), 32)
               FROM jsonb_array_elements(shown.rows) WITH ORDINALITY u(r, n), jsonb_array_elements(u.r) WITH ORDINALITY v(c, k)
              WHERE u.n <= 20 AND k <= jsonb_array_length(shown.columns)),
         wide AS (SELECT k, max(length(words)) AS width FROM cells GROUP BY k)

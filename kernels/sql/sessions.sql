@@ -64,3 +64,34 @@ BEGIN
     place := array_position(names, anchor);
     RETURN CASE WHEN place IS NULL THEN NULL WHEN steps < 0 THEN names[greatest(place + steps, 1) : place - 1] ELSE names[place + 1 : place + steps] END;
 END $$;
+
+-- A window function cannot be written in SQL. An aggregate can be one: rows of one time are in one session, so it does not matter that they come together.
+CREATE FUNCTION tally_internal._sessionize_trans(state tally_internal.session_state, event_time timestamptz, gap interval) RETURNS tally_internal.session_state
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    hint CONSTANT text := 'SELECT tally.sessionize(event_time, ''30 minutes'') OVER (PARTITION BY user_id ORDER BY event_time) FROM …';
+BEGIN
+    IF event_time IS NULL THEN RETURN ROW(state.at, state.n, true); END IF;
+    IF gap IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'gap of a session expected, got NULL', HINT = hint;
+    ELSIF gap < interval '0' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', HINT = hint,
+            MESSAGE = 'gap of a session expected to be 0 or longer, got a negative interval';
+    ELSIF event_time < state.at THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'events expected in time order, got one earlier than the row before', HINT = hint;
+    END IF;
+    RETURN ROW(event_time, COALESCE(state.n, 0) + CASE WHEN event_time = state.at THEN 0
+                                                       WHEN NOT isfinite(event_time) OR NOT isfinite(state.at) OR state.at IS NULL THEN 1
+                                                       WHEN event_time - state.at > gap THEN 1 ELSE 0 END, false);
+END $$;
+COMMENT ON FUNCTION tally_internal._sessionize_trans(tally_internal.session_state, timestamptz, interval) IS
+'Takes the next row into the state of tally.sessionize().';
+CREATE FUNCTION tally_internal._sessionize_final(state tally_internal.session_state) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE WHEN NOT (state).absent THEN (state).n END;
+COMMENT ON FUNCTION tally_internal._sessionize_final(tally_internal.session_state) IS 'The session of the present row.';
+CREATE OR REPLACE AGGREGATE tally.sessionize(event_time timestamptz, gap interval) (
+    SFUNC = tally_internal._sessionize_trans, STYPE = tally_internal.session_state, FINALFUNC = tally_internal._sessionize_final, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE tally.sessionize(timestamptz, interval) IS
+'Number of the session that a row is in, from 1 in each partition; a gap longer than the given one starts a new session. For OVER (PARTITION BY … ORDER BY '
+'event_time); a NULL time is in no session. Slow: PL/pgSQL runs for each row, about 10 µs.';

@@ -56,6 +56,12 @@ COMMENT ON COLUMN tally.funnel_events.options IS 'The options.';
 COMMENT ON COLUMN tally.funnel_events.times IS 'When each event was.';
 COMMENT ON COLUMN tally.funnel_events.masks IS 'Which steps each event matches, as bits.';
 
+CREATE TYPE tally_internal.session_state AS (at timestamptz, n bigint, absent boolean);
+COMMENT ON TYPE tally_internal.session_state IS 'Where tally.sessionize() has come to in a partition.';
+COMMENT ON COLUMN tally_internal.session_state.at IS 'The last time.';
+COMMENT ON COLUMN tally_internal.session_state.n IS 'The number of its session.';
+COMMENT ON COLUMN tally_internal.session_state.absent IS 'Whether the present row has no time, and so is in no session.';
+
 CREATE TYPE tally_internal.funnel_chain AS (times timestamptz[]);
 COMMENT ON TYPE tally_internal.funnel_chain IS 'Times of the steps that a search of a funnel has reached, for lists of them.';
 COMMENT ON COLUMN tally_internal.funnel_chain.times IS 'A time for each step.';

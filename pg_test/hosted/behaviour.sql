@@ -3,12 +3,20 @@
 -- answers: 254
 
 SET extra_float_digits = 0;
+\ir told.psql
 CREATE TEMP TABLE events AS SELECT i % 60 AS actor, timestamptz '2026-01-01 00:00+00' + (i * 7919 % 3001) / 3 * interval '7 minutes' AS at,
     (ARRAY['a','b','c','d','x'])[(i * i * 31 + i / 7) % 5 + 1] AS kind FROM generate_series(1, 900) i;
 SELECT 'level', actor, w, o, tally.window_funnel(w, at, ARRAY[kind = 'a', kind = 'b', kind IN ('c', 'b'), kind = 'd'], o),
     tally.funnel_path(w, at, ARRAY[kind = 'a', kind = 'b', kind IN ('c', 'b'), kind = 'd'], o)
   FROM events, unnest('{1 hour,12 hours,1 month}'::interval[]) w, unnest('{once,reuse,increase}'::text[]) o WHERE actor < 24 GROUP BY 2, 3, 4 ORDER BY 2, 3, 4;
 SELECT 'by type', actor, tally.window_funnel('1 day', at, kind, '{a,b,c}'), tally.funnel_path('1 day', at, kind, '{a,b,c}') FROM events GROUP BY 2 ORDER BY 2;
+-- Sessions in a window: rows of one time, rows without a time, ends of time, gaps of days and months.
+SELECT 'session', actor, at, g, tally.sessionize(at, g) OVER (PARTITION BY actor, g ORDER BY at)
+  FROM (SELECT actor, CASE WHEN extract(minute FROM at) <> 7 THEN at END AS at FROM events
+        UNION ALL SELECT 1, unnest('{infinity,-infinity,infinity,2026-03-01 00:00+00,2026-03-31 00:00+00,2026-05-01 00:00+00}'::timestamptz[])) e,
+       unnest('{0,7 minutes,1 day,30 days,1 month}'::interval[]) g WHERE actor < 6 ORDER BY actor, g, at;
+SELECT pg_temp.told(format('SELECT array_agg(s) FROM (SELECT tally.sessionize(t, %L) OVER (ORDER BY n) AS s FROM (VALUES (1, timestamptz ''2026-01-01''), '
+    '(2, %L)) v(n, t)) x', g, t)) FROM (VALUES (NULL, '2026-01-02'), ('-1 day', '2026-01-02'), ('1 day', '2025-01-01'), ('1 day', '2026-01-03')) q(g, t);
 -- Many events at one time, each of which fills one step.
 SELECT 'at once', n, tally.window_funnel('1 day', at, m & 1 > 0, m & 2 > 0, m & 4 > 0, m & 8 > 0), tally.funnel_path('1 day', at, m & 1 > 0, m & 2 > 0,
     m & 4 > 0, m & 8 > 0)

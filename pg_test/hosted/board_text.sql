@@ -1,5 +1,5 @@
 -- Asked of both kernels by pg_test/hosted/agree.sh: boards at the prompt: every picture, numbers of every size and unit, clocks that go back.
--- answers: 1071
+-- answers: 1076
 CREATE FUNCTION pg_temp.shown(panels jsonb) RETURNS text LANGUAGE sql AS $$
     SELECT tally_internal._page_text('{"name": "b", "title": "Board\u0007 one", "as_of": "now", "since_text": "then", "until_text": "later", "since": "1 day",
         "refresh": 60, "refreshing": false, "theme": "auto", "ranges": [], "boards": [], "views": [], "variables": [
@@ -23,6 +23,8 @@ SELECT pg_temp.shown('[{"title": "R", "picture": "ranking", "width": 6, "columns
     {"title": "T", "picture": "stat", "width": 6, "unit": "kg", "rows": [["x", 5], ["y", null], ["z", "words\u202e"], [17.123456], [true]]},
     {"title": "N", "picture": "table", "width": 6, "columns": ["a", "", "c"], "rows": [[1, 1234567.891, 0.1234567], ["x", true, null],
         [{"text": "link", "address": "page"}, {"b": 1, "aa": [1, 2]}, [1, {"x": "y"}]], [1e15, 123456789012.5, 0.000000123], [100000.5, 99999.96, -3.000001]]},
+    {"title": "a unit for each column", "picture": "table", "width": 6, "columns": ["arm", "won", "took", "kg"], "units": [null, "ratio", "ms", "kg"],
+     "rows": [["a", 0.25, 12000, 1.5], ["b", null, 812.4, 1e20], ["c", "x", 0, 123456789012.25]]},
     {"title": "E", "picture": "table", "width": 6, "columns": ["a"], "rows": [], "nothing": "Nobody\u001b here"}, {"title": "E", "picture": "line", "width": 6},
     {"title": "X", "picture": "line", "width": 6, "error": {"message": "it\nbroke", "detail": "d", "hint": "SELECT 1;"}, "note": "a note"},
     {"title": "X", "picture": "line", "width": 6, "error": {"message": "it broke", "detail": null, "hint": ""}}]'::jsonb);

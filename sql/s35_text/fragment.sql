@@ -42,6 +42,7 @@ COMMENT ON FUNCTION tally_internal._render(text, jsonb) IS 'A template of SQL te
 CREATE OR REPLACE FUNCTION tally_internal._with_as_of(statement text, becomes text DEFAULT '$1') RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF strpos(statement, ':as_of') = 0 THEN RETURN NULLIF(rtrim(statement, E'; \n'), ''); END IF;
     -- It goes word by word. In string constants, quoted names and comments :as_of stays what it is.
     RETURN (SELECT string_agg(CASE t.token[1] WHEN ':as_of' THEN becomes ELSE t.token[1] END, '' ORDER BY t.n)
               FROM regexp_matches(rtrim(statement, E'; \n'),

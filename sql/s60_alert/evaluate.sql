@@ -83,9 +83,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                COALESCE(l.duration_ms > 1000, false) AS slow, l.tick AS last,
                CASE WHEN x.metric_id IS NOT NULL AND k.tick IS NOT NULL THEN tally_internal._reads(x) || to_jsonb(k.tick) END AS reads
           FROM tally.thresholds x
-         -- If its distance of ticks cannot be reckoned with, a threshold still gets an entry every minute, which says so.
+         -- If its distance of ticks cannot be reckoned with, a threshold still gets an entry every minute, which says so. Reckoned once for each.
          CROSS JOIN LATERAL (SELECT tally_internal._tick(x.every, as_of) AS tick,
-                                    date_bin('1 minute', as_of, timestamptz '2000-01-01 00:00:00+00') AS minute) k
+                                    date_bin('1 minute', as_of, timestamptz '2000-01-01 00:00:00+00') AS minute OFFSET 0) k
           LEFT JOIN LATERAL (SELECT e.tick, e.duration_ms FROM tally.evaluations e WHERE e.threshold_id = x.id ORDER BY e.tick DESC LIMIT 1) l ON true
          WHERE x.enabled AND (threshold IS NULL OR x.id = (SELECT (tally_internal._threshold(threshold)).id))
            -- Once per tick, and never back in time. But a tick that lies in the future of the real clock can only come of a

@@ -109,8 +109,8 @@ SELECT bag_eq($$SELECT t.name, s.labels ->> 'k' AS k, s.state FROM tally.thresho
         2 HAVING sum(v) * 0.123456789012345 > 100.00000000000001
       UNION ALL SELECT 'q' || n, NULL, 'firing' FROM styles$$, 'a difference in the last digit fires, evaluated under each');
 -- A sum of floats differs in its last digit by the order of the rows, which the plan decides.
-SELECT bag_eq('SELECT n, labels, round(value::numeric, 9) FROM fired', $$SELECT s.n, f.labels, round(f.value::numeric, 9) FROM styles s, fired f WHERE f.n = 0$$,
-    'a replay under each');
+SELECT bag_eq('SELECT n, labels, round(value::numeric, 9) FROM fired',
+    $$SELECT s.n, f.labels, round(f.value::numeric, 9) FROM styles s, fired f WHERE f.n = 0$$, 'a replay under each');
 SELECT bag_eq($$SELECT i.threshold AS name, i.labels ->> 'k' AS k, (v.x ->> 'bucket')::timestamptz AS b, round((v.x ->> 'value')::numeric, 9) AS v
     FROM tally.incidents i, jsonb_array_elements(i.evidence -> 'values') v(x)$$,
     $$SELECT 't' || s.n AS name, k, date_trunc('hour', at, 'UTC') AS b, round((sum(v) * 0.123456789012345)::numeric, 9) AS v FROM e, styles s

@@ -220,6 +220,29 @@ SELECT is((SELECT count(*) FROM files, jsonb_array_elements(c -> 'dashcards') d 
 SELECT is_empty($$SELECT c ->> 'entity_id' FROM files WHERE tool = 'metabase' AND c ->> 'entity_id' !~ '^[A-Za-z0-9_-]{21}$'$$,
     'ids are of Metabase''s kind');
 SELECT throws_ok($$SELECT * FROM tally.metabase_files(database => ' ')$$, '22023', NULL, 'no database');
+
+-- Bug: a share was 0.42share in Grafana, had the word share beside its percent in Superset, and was 0.42 in tiles and lines of Metabase.
+SELECT tally.create_metric('part', 'hourly', 'step / nullif(n, 0) / 10', unit => 'share');
+SELECT tally.create_metric('rate', 'hourly', 'step / nullif(n, 0) / 20', unit => 'ratio');
+SELECT tally.create_board('shares', 'Shares', '[{"title": "T1", "metric": "part", "picture": "stat"}, {"title": "T2", "metric": "rate", "picture": "stat"},
+    {"title": "L1", "metric": "part"}, {"title": "L2", "metric": "rate"}, {"title": "W1", "metrics": ["part", "mean"], "picture": "table"},
+    {"title": "R1", "relation": "events", "columns": ["n"], "time": "at", "picture": "line", "unit": "share"}]');
+SELECT bag_eq($$SELECT p ->> 'title' AS panel, COALESCE(p #>> '{fieldConfig,defaults,unit}', p #>> '{fieldConfig,overrides,0,properties,0,value}') AS unit
+                  FROM jsonb_array_elements(tally.grafana_dashboard('shares') -> 'panels') p$$,
+    $$SELECT unnest('{T1,T2,L1,L2,W1,R1}'::text[]) AS panel, 'percentunit' AS unit$$, 'Grafana: a share is in percent');
+CREATE TEMP TABLE share_files AS SELECT path, content::jsonb AS c FROM tally.superset_files('{shares}');
+SELECT bag_eq($$SELECT c ->> 'slice_name' AS panel, COALESCE(c #>> '{params,y_axis_format}', (
+                           SELECT m ->> 'd3format' FROM share_files d, jsonb_array_elements(d.c -> 'metrics') m
+                            WHERE d.c ->> 'uuid' = f.c ->> 'dataset_uuid' AND m ->> 'metric_name' = f.c #>> '{params,metrics,0}')) AS unit,
+                       concat(c #>> '{params,subtitle}', c #>> '{params,y_axis_title}') AS beside
+                  FROM share_files f WHERE path LIKE 'charts/%'$$,
+    $$SELECT unnest('{T1,T2,L1,L2,W1,R1}'::text[]) AS panel, '.1%' AS unit, '' AS beside$$, 'Superset: a share is in percent, and nothing beside it');
+SELECT bag_eq($$SELECT c ->> 'name' AS panel, (SELECT string_agg(k || (v ->> 'number_style'), ',')
+                           FROM jsonb_each(c #> '{visualization_settings,column_settings}') s(k, v)) AS unit,
+                       COALESCE(c #>> '{visualization_settings,graph.y_axis.title_text}', '') AS beside
+                  FROM (SELECT content::jsonb AS c FROM tally.metabase_files('{shares}')) f WHERE c ? 'dataset_query'$$,
+    $$SELECT t AS panel, format('["name", "%s"]percent', n) AS unit, '' AS beside
+        FROM (VALUES ('T1', 'part'), ('T2', 'rate'), ('L1', 'part'), ('L2', 'rate'), ('W1', 'part'), ('R1', 'n')) v(t, n)$$, 'Metabase: a share is in percent');
 SET search_path = public;
 DROP OWNED BY tools_viewer;
 DROP ROLE tools_viewer;

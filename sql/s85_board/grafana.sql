@@ -9,9 +9,9 @@ COMMENT ON FUNCTION tally_internal._grafana_uid(text) IS 'The uid of a board''s 
 
 CREATE OR REPLACE FUNCTION tally_internal._grafana_unit(unit text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN COALESCE(unit, '') = '' THEN 'short'
+    SELECT CASE WHEN COALESCE(unit, '') = '' THEN 'short' WHEN tally_internal._is_share(unit) THEN 'percentunit'
                 ELSE COALESCE('{"ms": "ms", "s": "s", "seconds": "s", "minutes": "m", "hours": "h", "days": "d",
-                    "ratio": "percentunit", "%": "percent", "percent": "percent", "bytes": "bytes", "USD": "currencyUSD",
+                    "%": "percent", "percent": "percent", "bytes": "bytes", "USD": "currencyUSD",
                     "$": "currencyUSD", "EUR": "currencyEUR"}'::jsonb ->> unit, 'suffix:' || unit) END
 $$;
 COMMENT ON FUNCTION tally_internal._grafana_unit(text) IS 'Grafana''s name of a metric''s unit; a unit that it does not know is written after the number.';

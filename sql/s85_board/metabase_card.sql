@@ -14,16 +14,18 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 'graph.metrics', CASE WHEN panel ? 'metrics' THEN panel -> 'metrics' WHEN panel ->> 'picture' = 'ranking' THEN jsonb_build_array(panel ->
                     'columns' -> 1)
                     ELSE panel -> 'columns' END,
-                'graph.y_axis.title_text', COALESCE(panel ->> 'unit', metrics[1].unit, ''),
+                'graph.y_axis.title_text', tally_internal._unit_beside(COALESCE(panel ->> 'unit', metrics[1].unit)),
                 'graph.show_goal', l.l IS NOT NULL, 'graph.goal_value', COALESCE(l.l -> 'value', '0'), 'graph.goal_label', COALESCE(l.l ->> 'label', ''))
                 || CASE WHEN panel ->> 'picture' = 'area' OR panel ->> 'picture' = 'bars' AND panel ? 'metrics' THEN
                     '{"stackable.stack_type": "stacked"}'::jsonb ELSE '{}' END
             WHEN panel ->> 'picture' = 'funnel' THEN CASE WHEN panel ? 'funnel' THEN '{"funnel.dimension": "step_name", "funnel.metric": "actors"}'::jsonb
                     ELSE '{"funnel.dimension": "step name", "funnel.metric": "count"}' END::jsonb
-            WHEN panel ->> 'picture' = 'table' THEN COALESCE((SELECT jsonb_build_object('column_settings', jsonb_object_agg(
-                    jsonb_build_array('name', u.name)::text, '{"number_style": "percent", "decimals": 1}'::jsonb))
-                FROM tally_internal._column_units(panel) u WHERE u.unit IN ('ratio', 'share') HAVING count(*) > 0), '{}')
-            ELSE '{}'::jsonb END)
+            ELSE '{}'::jsonb END || COALESCE((
+            SELECT jsonb_build_object('column_settings', jsonb_object_agg(jsonb_build_array('name', u.name)::text,
+                       '{"number_style": "percent", "decimals": 1}'::jsonb))
+              FROM (SELECT c.name, c.unit FROM tally_internal._column_units(panel) c
+                    UNION SELECT x, panel ->> 'unit' FROM jsonb_array_elements_text(panel -> 'columns') x WHERE panel ? 'unit') u
+             WHERE tally_internal._is_share(u.unit) HAVING count(*) > 0), '{}'))
       -- Metabase draws one line; the first limit by name.
       FROM (SELECT 1) one LEFT JOIN LATERAL (SELECT x AS l FROM jsonb_array_elements(tally_internal._panel_limits(panel, '{}')) x ORDER BY x ->> 'label'
           LIMIT 1) l ON true

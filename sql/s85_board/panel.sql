@@ -39,6 +39,14 @@ LANGUAGE sql STABLE ROWS 5 SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._column_units(jsonb) IS 'The units of a table''s columns: those of its metrics, or those that the panel gives.';
 
+CREATE OR REPLACE FUNCTION tally_internal._is_share(unit text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT COALESCE(unit, '') IN ('ratio', 'share') $$;
+COMMENT ON FUNCTION tally_internal._is_share(text) IS 'Whether numbers of a unit are parts of one, which people read in percent.';
+
+CREATE OR REPLACE FUNCTION tally_internal._unit_beside(unit text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT CASE WHEN tally_internal._is_share(unit) THEN '' ELSE COALESCE(unit, '') END $$;
+COMMENT ON FUNCTION tally_internal._unit_beside(text) IS 'What stands beside numbers of a unit, in programs that write shares in percent.';
+
 CREATE OR REPLACE FUNCTION tally_internal._panel_funnel_of(panel jsonb) RETURNS tally.behaviours
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

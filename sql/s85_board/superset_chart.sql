@@ -38,7 +38,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._superset_range(text) IS 'The range of a board as Superset writes it, up to the present moment.';
 
 CREATE OR REPLACE FUNCTION tally_internal._superset_format(unit text) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT CASE WHEN unit IN ('ratio', 'share') THEN '.1%' ELSE 'SMART_NUMBER' END $$;
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT CASE WHEN tally_internal._is_share(unit) THEN '.1%' ELSE 'SMART_NUMBER' END $$;
 COMMENT ON FUNCTION tally_internal._superset_format(text) IS 'How Superset writes numbers of a unit: shares as percentages.';
 
 CREATE OR REPLACE FUNCTION tally_internal._superset_filters(b tally.boards, panel jsonb, dataset jsonb) RETURNS jsonb
@@ -123,7 +123,7 @@ BEGIN
             'y_axis_format', tally_internal._superset_format(unit));
     ELSIF picture = 'stat' THEN
         RETURN base || jsonb_build_object('viz_type', 'big_number_total', 'metric', metrics -> 0, 'y_axis_format', tally_internal._superset_format(unit),
-            'subtitle', CASE WHEN COALESCE(unit, '') NOT IN ('', 'ratio') THEN unit ELSE '' END, 'header_font_size', 0.4, 'subtitle_font_size', 0.15);
+            'subtitle', tally_internal._unit_beside(unit), 'header_font_size', 0.4, 'subtitle_font_size', 0.15);
     ELSIF picture = 'table' THEN
         RETURN base || jsonb_build_object('viz_type', 'table', 'query_mode', 'aggregate', 'allow_render_html', false,
             'groupby', split, 'metrics', metrics, 'order_desc', true,
@@ -143,7 +143,7 @@ BEGIN
         'limit', CASE WHEN split <> '[]' THEN COALESCE((panel ->> 'limit')::int, 8) END, 'order_desc', true, 'x_axis_time_format', '%b %d %H:%M',
         'markerEnabled', true, 'markerSize', 4,
         'y_axis_format', tally_internal._superset_format(unit), 'show_legend', true, 'rich_tooltip', true, 'truncateYAxis', false,
-        'y_axis_title', CASE WHEN COALESCE(unit, '') NOT IN ('', 'ratio') THEN unit ELSE '' END, 'y_axis_title_margin', 40, 'y_axis_title_position', 'Left',
+        'y_axis_title', tally_internal._unit_beside(unit), 'y_axis_title_margin', 40, 'y_axis_title_position', 'Left',
         'stack', CASE WHEN picture IN ('area', 'bars') AND panel ? 'metrics' THEN 'Stack' END, 'annotation_layers', tally_internal._superset_lines(panel));
 END $$;
 COMMENT ON FUNCTION tally_internal._superset_form(tally.boards, jsonb, jsonb) IS 'The form of a chart: its picture and what it asks of its dataset.';

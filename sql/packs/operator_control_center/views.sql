@@ -17,7 +17,9 @@ SELECT x.shop_domain, x.first_session_at, x.decided_at, coalesce(x.decided_at < 
                     WHEN a.last_decision_at >= s.first_session_at THEN
                         (SELECT min(d.created_at) FROM decision_log d WHERE d.scope = 'ops' AND d.shop_domain = s.shop_domain
                          AND d.created_at >= s.first_session_at) END AS decided_at
-          FROM control_sessions s LEFT JOIN control_approvals a ON a.shop_domain = s.shop_domain
+          FROM control_sessions s
+               -- Each shop is there once. DISTINCT says so to the planner, which else expected ten times the rows and had the query compiled, for seconds.
+               LEFT JOIN (SELECT DISTINCT ON (shop_domain) * FROM control_approvals) a ON a.shop_domain = s.shop_domain
          -- A session or decision of no shop activates none.
          WHERE s.shop_domain <> '(none)') x CROSS JOIN control_clock c;
 COMMENT ON VIEW control_shops IS 'Each shop: when it first opened the dashboard, and whether an ops decision followed within seven days (168 hours).';
@@ -36,7 +38,9 @@ SELECT x.conversation, x.breached_at, x.resolved_at, extract(epoch FROM x.resolv
                     WHEN r.last_reply_at >= b.breached_at THEN
                         (SELECT min(d.created_at) FROM decision_log d WHERE d.action LIKE 'chatwoot.reply.%' AND d.external_ref = b.conversation
                          AND d.created_at >= b.breached_at) END AS resolved_at
-          FROM control_breaches b LEFT JOIN control_replies r ON r.external_ref = b.conversation
+          FROM control_breaches b
+               -- As with approvals: each conversation is there once.
+               LEFT JOIN (SELECT DISTINCT ON (external_ref) * FROM control_replies) r ON r.external_ref = b.conversation
          WHERE b.conversation <> '(none)' AND b.breached_at IS NOT NULL) x;
 COMMENT ON VIEW control_conversations IS 'Each conversation that breached its SLA, and the first chatwoot.reply.… decision after that.';
 COMMENT ON COLUMN control_conversations.conversation IS 'Number of the conversation.';

@@ -114,7 +114,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.create_board(text, text, jsonb, text[], text, interval, text, int, text) IS
 'Defines a board, or replaces one of the same owner. panels: an array of objects. Each has a title and what it shows: metric or metrics, relation (with '
-    'columns, time, order, by), funnel, experiment (one by its name), incidents, slo, status or experiments (true). '
+    'columns, time, order, by), funnel, retention, experiment (one by its name), incidents, slo, status or experiments (true). '
     'picture: line, area, bars, stat, table, heatmap, states, ranking, funnel, histogram. by: dimensions to split by; '
     'where: a fixed filter; bucket; limit: most rows or series; width: columns of 12; thresholds: whose limits to draw besides those '
     'on the metric; area: of incidents and slo; description, why, do: what it says, why it matters, what to do; board: one level down; runbook. '

@@ -141,7 +141,7 @@ DECLARE
     height int;
     result jsonb := '[]';
 BEGIN
-    FOR item IN SELECT p.panel, row_number() OVER (PARTITION BY p.panel -> 'title' ORDER BY p.n) AS copy
+    FOR item IN SELECT tally_internal._tool_panel(p.panel) AS panel, row_number() OVER (PARTITION BY p.panel -> 'title' ORDER BY p.n) AS copy
                   FROM jsonb_array_elements(b.panels) WITH ORDINALITY p(panel, n) ORDER BY p.n LOOP
         width := 2 * (item.panel ->> 'width')::int;
         height := CASE item.panel ->> 'picture' WHEN 'stat' THEN 4 ELSE 8 END;

@@ -156,7 +156,12 @@ BEGIN
         RETURN QUERY SELECT q FROM tally_internal._grafana_metric_queries(b, panel) q;
     WHEN 'funnel' THEN
         RETURN NEXT format('SELECT f.step_name AS step, f.actors AS value FROM tally.funnel(%s, $__timeFrom(), $__timeTo(), "where" => %s) f ORDER BY f.step',
-                           tally_internal._grafana_quoted(tally_internal._called(tally_internal._panel_funnel_of(panel)), ''''),
+                           tally_internal._grafana_quoted(tally_internal._called(tally_internal._panel_behaviour_of(panel)), ''''),
+                           tally_internal._grafana_where(b, panel));
+    WHEN 'retention' THEN
+        RETURN NEXT format('SELECT f.period, f.eligible, f.retained, f.share FROM tally.retention(%s, $__timeFrom(), $__timeTo(), '
+                           '"where" => %s) f ORDER BY f.period',
+                           tally_internal._grafana_quoted(tally_internal._called(tally_internal._panel_behaviour_of(panel)), ''''),
                            tally_internal._grafana_where(b, panel));
     WHEN 'relation' THEN
         RETURN QUERY SELECT q FROM tally_internal._grafana_relation_queries(b, panel) q;
@@ -208,7 +213,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
          WHERE p.panel ? 'relation'
         UNION ALL
         SELECT 200 + p.n, r.live_view, CASE WHEN r.bucket IS NOT NULL THEN 'bucket' END FROM jsonb_array_elements(b.panels) WITH ORDINALITY p(panel, n)
-          JOIN tally.rollups r ON r.id = (tally_internal._panel_funnel_of(p.panel)).counts WHERE p.panel ? 'funnel'
+          JOIN tally.rollups r ON r.id = (tally_internal._panel_behaviour_of(p.panel)).counts WHERE p.panel ?| '{funnel,retention}'
     )
     SELECT format('SELECT DISTINCT COALESCE(q.%s::pg_catalog.text, ''(none)'') AS value FROM %s q%s ORDER BY 1 LIMIT 1000',
                   tally_internal._grafana_quoted(dimension, '"'), tally_internal._full_name(s.relation),

@@ -2,17 +2,17 @@
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_by_name(panel jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT panel - '{metric_ids,funnel_id,experiment_id}'::text[] || CASE WHEN panel ? 'metrics' THEN jsonb_build_object('metrics', (
+    SELECT panel - '{metric_ids,funnel_id,retention_id,experiment_id}'::text[] || CASE WHEN panel ? 'metrics' THEN jsonb_build_object('metrics', (
                SELECT jsonb_agg(COALESCE((SELECT tally_internal._called(m) FROM tally.metrics m WHERE m.id = (panel -> 'metric_ids' ->> (a.n - 1)::int)::int),
                                          a.name) ORDER BY a.n)
                  FROM jsonb_array_elements_text(panel -> 'metrics') WITH ORDINALITY a(name, n))) ELSE '{}' END
-        || COALESCE((SELECT jsonb_build_object('funnel', tally_internal._called(b)) FROM tally.behaviours b
-                      WHERE b.counts = (panel ->> 'funnel_id')::int), '{}')
+        || COALESCE((SELECT jsonb_build_object(b.kind, tally_internal._called(b)) FROM tally.behaviours b
+                      WHERE b.counts = COALESCE(panel ->> 'funnel_id', panel ->> 'retention_id')::int), '{}')
         || COALESCE((SELECT jsonb_build_object('experiment', tally_internal._called(e)) FROM tally.experiments e
                       WHERE e.id = (panel ->> 'experiment_id')::int), '{}')
 $$;
 COMMENT ON FUNCTION tally_internal._panel_by_name(jsonb) IS
-'A stored panel with the present names of its metrics, funnel or experiment in place of their numbers; what is gone keeps the name it had.';
+'A stored panel with the present names of its metrics, funnel, retention or experiment in place of their numbers; what is gone keeps the name it had.';
 
 CREATE OR REPLACE FUNCTION tally_internal._board_definitions() RETURNS TABLE (kind text, name text, owner text, statement text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -45,11 +45,11 @@ BEGIN
     -- Both at once: a view refers to its board by schema and name.
     WITH boards AS (UPDATE tally.boards b SET schema = becomes WHERE b.schema = was)
     UPDATE tally.board_views v SET schema = becomes WHERE v.schema = was;
-    -- Metrics are kept by number; a relation, funnel or experiment by its name.
+    -- Metrics are kept by number; a relation, funnel, retention or experiment by its name.
     UPDATE tally.boards b SET panels = x.renamed
       FROM (SELECT o.schema, o.name, jsonb_agg(p.panel || tally_internal._schema_renamed(COALESCE((
-                       SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(p.panel) e WHERE e.key IN ('relation', 'funnel', 'experiment', 'slo')), '{}'),
-                       was, becomes) ORDER BY p.n) AS renamed
+                       SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(p.panel) e WHERE e.key IN ('relation', 'funnel', 'retention', 'experiment',
+                       'slo')), '{}'), was, becomes) ORDER BY p.n) AS renamed
               FROM tally.boards o, jsonb_array_elements(o.panels) WITH ORDINALITY p(panel, n) GROUP BY 1, 2) x
      WHERE x.schema = b.schema AND x.name = b.name AND x.renamed <> b.panels;
 END $$;

@@ -106,6 +106,8 @@ BEGIN
                     END);
     WHEN 'funnel' THEN
         RETURN tally_internal._metabase_sql(dataset ->> 'sql') || ' ORDER BY f.step';
+    WHEN 'retention' THEN
+        RETURN tally_internal._metabase_sql(dataset ->> 'sql') || ' ORDER BY f.period';
     WHEN 'experiment', 'experiments' THEN
         RETURN concat(tally_internal._metabase_sql(concat(dataset ->> 'sql', ' AND e.name = ' || quote_literal(panel ->> 'experiment'))),
                       ' ORDER BY e.created_at DESC, e.name LIMIT ', COALESCE(panel ->> 'limit', '60'));

@@ -9,6 +9,7 @@ BEGIN
     CASE tally_internal._panel_source(panel)
         WHEN 'relation' THEN RETURN tally_internal._panel_relation(panel, filters, since, until, as_of);
         WHEN 'funnel' THEN RETURN tally_internal._panel_funnel(panel, filters, since, until, as_of);
+        WHEN 'retention' THEN RETURN tally_internal._panel_retention(panel, filters, since, until, as_of);
         WHEN 'incidents' THEN RETURN tally_internal._panel_incidents(panel, filters, since, until, as_of);
         WHEN 'slo' THEN RETURN tally_internal._panel_slo(panel);
         WHEN 'status' THEN RETURN tally_internal._panel_status(b);

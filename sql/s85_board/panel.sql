@@ -12,10 +12,11 @@ COMMENT ON FUNCTION tally_internal._panel_fault(text, bigint, jsonb, text, text,
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_source(panel jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT k FROM unnest('{metrics,relation,funnel,incidents,slo,status,experiment,experiments}'::text[]) WITH ORDINALITY u(k, n)
+    SELECT k FROM unnest('{metrics,relation,funnel,retention,incidents,slo,status,experiment,experiments}'::text[]) WITH ORDINALITY u(k, n)
      WHERE panel ? k ORDER BY n LIMIT 1
 $$;
-COMMENT ON FUNCTION tally_internal._panel_source(jsonb) IS 'What a panel reads: metrics, relation, funnel, incidents, slo, status, experiment or experiments.';
+COMMENT ON FUNCTION tally_internal._panel_source(jsonb) IS
+'What a panel reads: metrics, relation, funnel, retention, incidents, slo, status, experiment or experiments.';
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_metrics(panel jsonb) RETURNS SETOF tally.metrics
 LANGUAGE plpgsql STABLE ROWS 3 SET search_path = pg_catalog, pg_temp AS $$
@@ -36,8 +37,10 @@ COMMENT ON FUNCTION tally_internal._panel_metrics(jsonb) IS 'The metrics of a pa
 CREATE OR REPLACE FUNCTION tally_internal._column_units(panel jsonb) RETURNS TABLE (name text, unit text)
 LANGUAGE sql STABLE ROWS 5 SET search_path = pg_catalog, pg_temp AS $$
     SELECT m.name, m.unit FROM tally_internal._panel_metrics(panel) m UNION ALL SELECT u.key, u.value FROM jsonb_each_text(panel -> 'units') u
+    UNION ALL SELECT 'share', 'share' WHERE panel ? 'retention'
 $$;
-COMMENT ON FUNCTION tally_internal._column_units(jsonb) IS 'The units of a table''s columns: those of its metrics, or those that the panel gives.';
+COMMENT ON FUNCTION tally_internal._column_units(jsonb) IS
+'The units of a table''s columns: those of its metrics, or those that the panel gives; the share of a retention.';
 
 CREATE OR REPLACE FUNCTION tally_internal._is_share(unit text) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT COALESCE(unit, '') IN ('ratio', 'share') $$;
@@ -47,16 +50,21 @@ CREATE OR REPLACE FUNCTION tally_internal._unit_beside(unit text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT CASE WHEN tally_internal._is_share(unit) THEN '' ELSE COALESCE(unit, '') END $$;
 COMMENT ON FUNCTION tally_internal._unit_beside(text) IS 'What stands beside numbers of a unit, in programs that write shares in percent.';
 
-CREATE OR REPLACE FUNCTION tally_internal._panel_funnel_of(panel jsonb) RETURNS tally.behaviours
+CREATE OR REPLACE FUNCTION tally_internal._panel_behaviour_of(panel jsonb) RETURNS tally.behaviours
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    source text := tally_internal._panel_source(panel);
     found_ tally.behaviours;
 BEGIN
     -- By number first, as with metrics.
-    SELECT * INTO found_ FROM tally.behaviours b WHERE b.counts = (panel ->> 'funnel_id')::int;
-    RETURN CASE WHEN found_.counts IS NULL THEN tally_internal._behaviour(panel ->> 'funnel', 'funnel') ELSE found_ END;
+    SELECT * INTO found_ FROM tally.behaviours b WHERE b.counts = (panel ->> (source || '_id'))::int;
+    RETURN CASE WHEN found_.counts IS NULL THEN tally_internal._behaviour(panel ->> source, source) ELSE found_ END;
 END $$;
-COMMENT ON FUNCTION tally_internal._panel_funnel_of(jsonb) IS 'The funnel of a panel; an error for one that is gone.';
+COMMENT ON FUNCTION tally_internal._panel_behaviour_of(jsonb) IS 'The funnel or retention of a panel; an error for one that is gone.';
+
+CREATE OR REPLACE FUNCTION tally_internal._tool_panel(panel jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT CASE WHEN panel ? 'retention' THEN panel || '{"picture": "table"}' ELSE panel END $$;
+COMMENT ON FUNCTION tally_internal._tool_panel(jsonb) IS 'A panel as other programs draw it: a retention is a table of its periods there.';
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_experiment_of(panel jsonb) RETURNS tally.experiments
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -71,8 +79,8 @@ COMMENT ON FUNCTION tally_internal._panel_experiment_of(jsonb) IS 'The experimen
 CREATE OR REPLACE FUNCTION tally_internal._check_panel_keys(board text, n bigint, panel jsonb) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    known CONSTANT text[] := '{title,metrics,metric,relation,funnel,incidents,slo,status,experiment,experiments,picture,by,where,bucket,width,description,'
-        'why,do,board,runbook,thresholds,columns,time,order,limit,area,unit,units,metric_ids,funnel_id,experiment_id}';
+    known CONSTANT text[] := '{title,metrics,metric,relation,funnel,retention,incidents,slo,status,experiment,experiments,picture,by,where,bucket,width,'
+        'description,why,do,board,runbook,thresholds,columns,time,order,limit,area,unit,units,metric_ids,funnel_id,retention_id,experiment_id}';
     wrong text;
 BEGIN
     IF jsonb_typeof(panel) IS DISTINCT FROM 'object' THEN
@@ -83,7 +91,8 @@ BEGIN
         PERFORM tally_internal._panel_fault(board, n, panel, format('has the unknown key %L', wrong),
                                             format('Keys most like it: %s.', tally_internal._closest_names(wrong, known)));
     END IF;
-    SELECT k INTO wrong FROM unnest('{title,picture,description,why,do,board,runbook,time,order,area,unit,bucket,relation,funnel,experiment}'::text[]) k
+    SELECT k INTO wrong
+      FROM unnest('{title,picture,description,why,do,board,runbook,time,order,area,unit,bucket,relation,funnel,retention,experiment}'::text[]) k
      WHERE panel ? k AND jsonb_typeof(panel -> k) NOT IN ('string', 'null') LIMIT 1;
     IF wrong IS NOT NULL THEN
         PERFORM tally_internal._panel_fault(board, n, panel, format('must have a text for %s, got %s', wrong, panel -> wrong), NULL);
@@ -119,7 +128,8 @@ DECLARE
     source  text := tally_internal._panel_source(panel);
     picture text := panel ->> 'picture';
     fits    text[] := CASE source WHEN 'metrics' THEN '{line,area,bars,stat,table,heatmap,states,ranking,funnel,histogram}'
-                                  WHEN 'relation' THEN '{table,ranking,stat,line,area,bars}' WHEN 'funnel' THEN '{funnel,table}' ELSE '{table}' END;
+                                  WHEN 'relation' THEN '{table,ranking,stat,line,area,bars}' WHEN 'funnel' THEN '{funnel,table}'
+                                  WHEN 'retention' THEN '{heatmap,table}' ELSE '{table}' END;
     several int := cardinality(metrics);
     split   int := jsonb_array_length(COALESCE(panel -> 'by', '[]'));
     needs   text;
@@ -212,10 +222,10 @@ BEGIN
     source := tally_internal._panel_source(panel);
     IF source IS NULL OR source = 'metrics' AND panel -> 'metrics' = '[]' THEN
         PERFORM tally_internal._panel_fault(board, n, panel, 'must say what it shows',
-            'It is metric, metrics, relation, funnel, incidents, slo, status, experiment or experiments.');
+            'It is metric, metrics, relation, funnel, retention, incidents, slo, status, experiment or experiments.');
     END IF;
-    panel := jsonb_build_object('picture', CASE source WHEN 'metrics' THEN 'line' WHEN 'funnel' THEN 'funnel' ELSE 'table' END, 'width', 6)
-        || panel - '{metric_ids,funnel_id,experiment_id}'::text[];
+    panel := jsonb_build_object('picture', CASE source WHEN 'metrics' THEN 'line' WHEN 'funnel' THEN 'funnel' WHEN 'retention' THEN 'heatmap'
+            ELSE 'table' END, 'width', 6) || panel - '{metric_ids,funnel_id,retention_id,experiment_id}'::text[];
     IF source = 'metrics' THEN
         metrics := ARRAY(SELECT m FROM tally_internal._panel_metrics(panel) m);
         panel := panel || (SELECT jsonb_build_object('metrics', jsonb_agg(q.name ORDER BY q.n), 'metric_ids', jsonb_agg(q.id ORDER BY q.n))
@@ -228,9 +238,9 @@ BEGIN
         END LOOP;
     ELSIF source = 'relation' THEN
         panel := tally_internal._check_panel_relation(board, n, panel, variables, search_path);
-    ELSIF source = 'funnel' THEN
-        f := tally_internal._panel_funnel_of(panel);
-        panel := panel || jsonb_build_object('funnel', f.name, 'funnel_id', f.counts);
+    ELSIF source IN ('funnel', 'retention') THEN
+        f := tally_internal._panel_behaviour_of(panel);
+        panel := panel || jsonb_build_object(source, f.name, source || '_id', f.counts);
         SELECT x.* INTO r FROM tally.rollups x WHERE x.id = f.counts;
         PERFORM tally_internal._check_dimensions(r, variables, format('variables of board %L, which panel %L must obey,', board, panel ->> 'title'));
     ELSIF source = 'experiment' THEN

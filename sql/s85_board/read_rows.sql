@@ -1,4 +1,4 @@
--- Owns: the rows of panels that are neither metrics nor a relation: a funnel, incidents, thresholds, the state of rollups, experiments.
+-- Owns: the rows of panels that are neither metrics nor a relation: a funnel, a retention, incidents, thresholds, the state of rollups, experiments.
 -- They read with the rights of the person who looks.
 
 CREATE OR REPLACE FUNCTION tally_internal._cell(value anyelement) RETURNS jsonb
@@ -21,7 +21,7 @@ DECLARE
 BEGIN
     IF panel ? 'funnel' THEN
         SELECT jsonb_agg(jsonb_build_array(f.step_name, f.actors) ORDER BY f.step) INTO made
-          FROM tally.funnel(tally_internal._called(tally_internal._panel_funnel_of(panel)), since, COALESCE(until, 'now'),
+          FROM tally.funnel(tally_internal._called(tally_internal._panel_behaviour_of(panel)), since, COALESCE(until, 'now'),
                             "where" => filters || COALESCE(panel -> 'where', '{}'), as_of => as_of) f;
     ELSE
         SELECT jsonb_agg(jsonb_build_array(replace(m.name, '_', ' '), tally_internal._finite(tally.metric_value(m.called, since, until,
@@ -32,6 +32,48 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._panel_funnel(jsonb, jsonb, text, text, timestamptz) IS
 'Steps of a funnel with how many came so far: those of a defined funnel, or metrics that count them.';
+
+CREATE OR REPLACE FUNCTION tally_internal._panel_retention(panel jsonb, filters jsonb, since text, until text, as_of timestamptz) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET tally.guard = '' SET timezone = 'UTC' AS $$
+DECLARE
+    most   CONSTANT int := 24;
+    asked  tally.behaviours := tally_internal._panel_behaviour_of(panel);
+    r      tally.rollups;
+    result jsonb;
+    n      bigint;
+BEGIN
+    SELECT x.* INTO r FROM tally.rollups x WHERE x.id = asked.counts;
+    IF panel ->> 'picture' = 'table' THEN
+        RETURN jsonb_build_object('columns', '{period,eligible,retained,share}'::text[], 'units', '[null, null, null, "share"]'::jsonb, 'rows',
+            COALESCE((SELECT jsonb_agg(jsonb_build_array(f.period, f.eligible, f.retained, f.share) ORDER BY f.period)
+                        FROM tally.retention(tally_internal._called(asked), since, COALESCE(until, 'now'),
+                                             "where" => filters || COALESCE(panel -> 'where', '{}'), as_of => as_of) f), '[]'));
+    END IF;
+    -- A row for each cohort, in the order of time: with more of them than can be drawn, the newest.
+    EXECUTE format($q$
+        WITH cell AS (
+            SELECT q.bucket, q.period, pg_catalog.sum(q.retained)::pg_catalog.float8 / pg_catalog.sum(q.actors)::pg_catalog.float8 AS share,
+                   pg_catalog.dense_rank() OVER (ORDER BY q.bucket DESC) AS age
+              FROM (%s) q GROUP BY q.bucket, q.period
+        ), drawn AS (
+            SELECT c.*, pg_catalog.dense_rank() OVER (ORDER BY c.period) - 1 AS place,
+                   pg_catalog.regexp_replace(pg_catalog.to_char(c.bucket AT TIME ZONE $1, 'YYYY-MM-DD HH24:MI'), ' 00:00$', '') AS cohort
+              FROM cell c WHERE c.age <= $2
+        )
+        SELECT pg_catalog.jsonb_build_object(
+            'columns', (SELECT pg_catalog.jsonb_agg(p.period::pg_catalog.text ORDER BY p.period) FROM (SELECT DISTINCT d.period FROM drawn d) p),
+            'series', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('name', s.cohort, 'points', s.points) ORDER BY s.bucket)
+                         FROM (SELECT d.bucket, d.cohort, pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(d.place, d.share) ORDER BY d.place) AS points
+                                 FROM drawn d GROUP BY d.bucket, d.cohort) s)), (SELECT pg_catalog.max(c.age) FROM cell c)$q$,
+        tally_internal._relation_query(jsonb_build_object('picture', 'table', 'columns', '["bucket", "period", "retained", "actors"]'::jsonb,
+            'relation', format('%I.%I', tally_internal._schema_of(r.relation), asked.name || '_cohorts_live'), 'time', 'bucket', 'order', 'bucket desc',
+            'limit', 100000, 'where', COALESCE(panel -> 'where', '{}')), filters, since, until, as_of))
+        INTO result, n USING COALESCE(r.zone, 'UTC'), most;
+    RETURN jsonb_strip_nulls(result) || jsonb_build_object('unit', 'share', 'note', CASE WHEN n > most THEN
+        format('The newest %s cohorts, of %s.', most, n) END);
+END $$;
+COMMENT ON FUNCTION tally_internal._panel_retention(jsonb, jsonb, text, text, timestamptz) IS
+'A retention: the periods of all cohorts that began in the range, or a row of cells for each cohort. Cohorts as of the present moment.';
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_incidents(panel jsonb, filters jsonb, since text, until text, as_of timestamptz) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -104,7 +104,8 @@ BEGIN
                            WITH ORDINALITY u(c, n) WHERE c ->> 'name' NOT IN ('in range', 'area'))),
             'order_by_cols', CASE WHEN panel ? 'order' THEN jsonb_build_array(jsonb_build_array(regexp_replace(panel ->> 'order', ' +(asc|desc)$', '', 'i'),
                                        panel ->> 'order' !~* ' desc$')::text)
-                                  WHEN panel ? 'incidents' THEN '["[\"opened\", false]"]' ELSE '[]' END);
+                                  WHEN panel ? 'incidents' THEN '["[\"opened\", false]"]' WHEN panel ? 'retention' THEN '["[\"period\", true]"]'
+                                  ELSE '[]' END);
     ELSIF picture = 'funnel' THEN
         RETURN base || jsonb_build_object('viz_type', 'funnel', 'groupby', CASE WHEN panel ? 'funnel' THEN '["step_name"]' ELSE '["step name"]' END::jsonb,
             'metric', CASE WHEN panel ? 'funnel' THEN 'actors' ELSE 'count' END, 'sort_by_metric', true, 'show_legend', false, 'percent_calculation_type',

@@ -16,7 +16,8 @@ LANGUAGE sql STABLE ROWS 12 SET search_path = pg_catalog, pg_temp AS $$
                    'title', (t.whole ->> 'title') || CASE WHEN t.parts > 1 THEN format(' (%s)', t.part) ELSE '' END) END AS panel
           FROM part t
     )
-    SELECT row_number() OVER (ORDER BY x.n, x.part), x.n::int, x.panel, tally_internal._panel_dataset(b, x.panel) FROM panel x ORDER BY 1
+    SELECT row_number() OVER (ORDER BY x.n, x.part), x.n::int, p.p, tally_internal._panel_dataset(b, p.p)
+      FROM panel x CROSS JOIN LATERAL tally_internal._tool_panel(x.panel) p(p) ORDER BY 1
 $$;
 COMMENT ON FUNCTION tally_internal._tool_panels(tally.boards) IS
 'The charts of a board in order, each with what it reads. place: the panel that it is of.';

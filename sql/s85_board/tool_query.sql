@@ -135,6 +135,11 @@ BEGIN
         RETURN jsonb_build_object('name', format('funnel %s, %s', panel ->> 'funnel', b.since), 'sql',
             format('SELECT f.step, f.step_name, f.actors FROM tally.funnel(%L, %L) f', panel ->> 'funnel', b.since),
             'columns', tally_internal._query_fields('{step=BIGINT,step_name=TEXT,actors=BIGINT}'));
+    WHEN 'retention' THEN
+        RETURN jsonb_build_object('name', format('retention %s, %s', panel ->> 'retention', b.since), 'sql',
+            format('SELECT f.period, f.eligible, f.retained, f.share FROM tally.retention(%L, %L) f',
+                   tally_internal._called(tally_internal._panel_behaviour_of(panel)), b.since),
+            'columns', tally_internal._query_fields('{period=BIGINT,eligible=BIGINT,retained=BIGINT,share=DOUBLE PRECISION}'));
     ELSE
         RETURN jsonb_build_object('name', 'tally status', 'sql', 'SELECT s.rollup, s.state, s.dirty_buckets AS "dirty buckets", s.last_run AS "last run", '
                 's.reason FROM tally.status s', 'columns', tally_internal._query_fields(

@@ -3,17 +3,18 @@
 
 -- step: view operator_answers
 CREATE OR REPLACE VIEW operator_answers AS
-SELECT e.environment,
-       COALESCE((SELECT t.failed FROM operator_transcodes t WHERE t.range = 'today' AND t.environment = e.environment), 0) AS transcodes_failed_today,
-       COALESCE((SELECT q.oldest_queued_minutes FROM operator_queue q WHERE q.environment = e.environment), 0) AS oldest_queued_minutes,
-       (SELECT CASE WHEN count(*) = 0 THEN 'none is known' ELSE concat(CASE WHEN bool_or(w.alive) THEN 'yes, ' ELSE 'no, ' END,
-               count(*) FILTER (WHERE w.alive), ' of ', count(*)) END
-          FROM operator_workers w WHERE w.range = '1h' AND w.environment = e.environment) AS workers_alive,
-       (SELECT p.failure_rate FROM operator_playback p WHERE p.range = '24h' AND p.environment = e.environment) AS play_failure_rate_24h,
-       COALESCE((SELECT concat(c.service, ': ', c.cause) FROM operator_failure_causes c WHERE c.range = '1h' AND c.environment = e.environment AND c.place = 1),
-                'none') AS top_failure_cause
-  FROM (SELECT environment FROM operator_queue UNION SELECT environment FROM operator_transcodes UNION SELECT environment FROM operator_playback
-        UNION SELECT environment FROM operator_workers) e;
+SELECT x.environment, COALESCE(max(x.failed), 0) AS transcodes_failed_today, COALESCE(max(x.oldest), 0) AS oldest_queued_minutes,
+       CASE WHEN count(x.alive) = 0 THEN 'none is known' ELSE concat(CASE WHEN bool_or(x.alive) THEN 'yes, ' ELSE 'no, ' END,
+           count(*) FILTER (WHERE x.alive), ' of ', count(x.alive)) END AS workers_alive,
+       max(x.failure_rate) AS play_failure_rate_24h, COALESCE(max(x.cause), 'none') AS top_failure_cause
+  -- Each view is read once. Where each environment asked each of them, the planner expected hundreds of environments, and the query was compiled.
+  FROM (SELECT environment, NULL::bigint AS failed, oldest_queued_minutes AS oldest, NULL::boolean AS alive, NULL::numeric AS failure_rate, NULL AS cause
+          FROM operator_queue
+        UNION ALL SELECT environment, CASE WHEN range = 'today' THEN failed END, NULL, NULL, NULL, NULL FROM operator_transcodes
+        UNION ALL SELECT environment, NULL, NULL, NULL, CASE WHEN range = '24h' THEN failure_rate END, NULL FROM operator_playback
+        UNION ALL SELECT environment, NULL, NULL, CASE WHEN range = '1h' THEN COALESCE(alive, false) END, NULL, NULL FROM operator_workers
+        UNION ALL SELECT environment, NULL, NULL, NULL, NULL, concat(service, ': ', cause) FROM operator_failure_causes WHERE range = '1h' AND place = 1) x
+ GROUP BY x.environment HAVING count(x.cause) < count(*);
 COMMENT ON VIEW operator_answers IS 'The five questions, answered for each environment, now.';
 COMMENT ON COLUMN operator_answers.environment IS 'prod, staging or what else there is; (none) where it is not said.';
 COMMENT ON COLUMN operator_answers.transcodes_failed_today IS 'How many transcodes failed today?';

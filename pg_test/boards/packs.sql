@@ -73,6 +73,17 @@ SELECT is((SELECT workers_alive FROM operators.operator_answers WHERE environmen
         SELECT worker, max(beat_at) >= now() - interval '2 minutes' AS alive FROM operators.worker_heartbeats WHERE environment = 'prod'
          GROUP BY 1 HAVING max(beat_at) > now() - interval '24 hours') w), 'workers alive');
 
+-- Each environment asked each view again, and was expected by the hundred: 145 s of compiling (JIT) for two rows.
+CREATE FUNCTION pg_temp.cost(relation text) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE format('EXPLAIN (FORMAT json) SELECT * FROM operators.%I', relation) INTO plan;
+    RETURN plan -> 0 -> 'Plan' ->> 'Total Cost';
+END $$;
+SELECT cmp_ok(pg_temp.cost('operator_answers'), '<=', (SELECT 2 * sum(pg_temp.cost('operator_' || v)) + 100
+    FROM unnest('{queue,transcodes,playback,workers,failure_causes}'::text[]) v), 'on paper the five answers cost what the five views cost');
+
 -- Tiles, lines and tables over relations on a page are what the relation says.
 CREATE FUNCTION pg_temp.panel(board text, title text) RETURNS jsonb LANGUAGE sql AS $$
     SELECT p FROM tally.boards b, jsonb_array_elements(tally_internal._board_model(b, '{}', b.since, NULL, 'auto', false, now()) -> 'panels') p

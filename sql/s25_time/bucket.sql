@@ -36,7 +36,8 @@ RETURN CASE WHEN at OPERATOR(pg_catalog.<) timestamptz '4713-01-03 00:00+00 BC' 
             WHEN at OPERATOR(pg_catalog.>=) timestamptz '294276-01-01 00:00+00' THEN timestamp 'infinity'
             -- A session may redefine these names, which are abbreviations too.
             WHEN pg_catalog.upper(zone) OPERATOR(pg_catalog.=) ANY ('{CET,EET,EST,HST,MET,MST,WET}'::text[]) THEN NULL
-            WHEN tally_internal._zone_known(zone) THEN at AT TIME ZONE zone END;
+            -- The zone goes through a CASE of its own. PostgreSQL 18 computes constant parts when it plans, also behind a WHEN that only a run decides.
+            ELSE at AT TIME ZONE CASE WHEN tally_internal._zone_known(zone) THEN zone END END;
 COMMENT ON FUNCTION tally.local_time(timestamptz, text) IS
 'What a clock in the zone shows at a moment; null where PostgreSQL knows no such zone, or a session decides what its name means. For generated columns: it '
     'never fails.';

@@ -53,7 +53,6 @@ INSERT INTO for_anybody VALUES
     ('tally_internal._marked_keys(int)', 'says how many keys are marked, not which'),
     ('tally_internal._marked_buckets(int[], text[], int[])', 'says which buckets are marked, which tally.dirty shows everybody'),
     ('tally_internal._marked_hull(int[], text[], int[])', 'says which range is marked, which tally.dirty_ranges shows everybody'),
-    ('tally_internal._marked_wide(int[], text[], int[])', 'says whether a range is marked'),
     ('tally_internal._lacking_statistics()', 'says whose statistics are empty'),
     ('tally_internal._refreshers()', 'says which processes hold the engine''s own locks'),
     ('tally_internal._next_backfill(int[], int[])', 'chooses among numbers it is given; what is done with them asks who calls'),

@@ -48,9 +48,14 @@ DECLARE
     found_ tally.rollups;
     known  text;
 BEGIN
-    SELECT * INTO found_ FROM tally.rollups r WHERE r.id = (
-        SELECT tally_internal._choose('rollup', name, array_agg(x.id), array_agg(COALESCE(tally_internal._schema_of(x.relation), '')), array_agg(x.name))
-          FROM tally.rollups x WHERE x.name IN (SELECT w.name FROM tally_internal._readings(name) w));
+    -- As a rule one rollup has the name as it is written, and a new session need not plan the choice among several.
+    SELECT * INTO found_ FROM tally.rollups r WHERE r.name = name AND strpos(name, '.') = 0
+        AND NOT EXISTS (SELECT FROM tally.rollups x WHERE x.name = r.name AND x.id <> r.id);
+    IF found_.id IS NULL THEN
+        SELECT * INTO found_ FROM tally.rollups r WHERE r.id = (
+            SELECT tally_internal._choose('rollup', name, array_agg(x.id), array_agg(COALESCE(tally_internal._schema_of(x.relation), '')), array_agg(x.name))
+              FROM tally.rollups x WHERE x.name IN (SELECT w.name FROM tally_internal._readings(name) w));
+    END IF;
     IF found_.id IS NULL THEN
         SELECT string_agg(quote_literal(r.name), ', ' ORDER BY r.name) INTO known FROM tally.rollups r;
         PERFORM tally_internal._refuse('undefined_object', format('rollup %L does not exist', name),

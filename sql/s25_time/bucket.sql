@@ -59,6 +59,15 @@ END $$;
 COMMENT ON FUNCTION tally_internal._bucket_start_sql(text, text) IS
 'SQL text for the start of the bucket that holds an instant (an SQL expression of type timestamptz).';
 
+CREATE OR REPLACE FUNCTION tally_internal._stored_bucket_sql(r tally.rollups, rule text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- A stored row has the start of its own bucket already. To compute it again took a third of the time of a chart over many rows.
+    RETURN CASE WHEN rule = tally_internal._bucket_rule_of(r) THEN 'bucket' ELSE tally_internal._bucket_start_sql(rule, 'bucket') END;
+END $$;
+COMMENT ON FUNCTION tally_internal._stored_bucket_sql(tally.rollups, text) IS
+'SQL text for the bucket of a rule in which a stored row of a rollup is; null without a rule.';
+
 CREATE OR REPLACE FUNCTION tally_internal._bucket_end_sql(rule text, start text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

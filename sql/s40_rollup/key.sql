@@ -111,7 +111,7 @@ CREATE OR REPLACE FUNCTION tally_internal._live_keys_query(d jsonb) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     d := d || jsonb_build_object('stored_columns', tally_internal._columns_sql(d, 't.%I'), 'dirty', tally_internal._dirty_keys_query(d),
-        'any_range', COALESCE(tally_internal._chain_call(d, '_marked_wide'), format('EXISTS (%s)', tally_internal._dirty_ranges_query(d))));
+        'any_range', format('EXISTS (%s)', COALESCE('SELECT FROM ' || tally_internal._chain_call(d, '_marked_hull'), tally_internal._dirty_ranges_query(d))));
     RETURN tally_internal._render(
         'SELECT {stored_columns} FROM {table} t WHERE {gate} AND NOT (SELECT {any_range}) AND NOT EXISTS (SELECT FROM ({dirty}) _tally({key_names}) '
         -- Which keys are dirty is asked once for all that is made of them. To ask it may mean to look through other rollups.

@@ -61,13 +61,6 @@ COMMENT ON FUNCTION tally_internal._marked_hull(int[], text[], int[]) IS
 'The range (one row, or none) around all ranges of a rollup that are dirty as a whole, its own and those of the rollups it stands on. A rule is null where '
     'any range below may change any partition.';
 
-CREATE OR REPLACE FUNCTION tally_internal._marked_wide(ids int[], rules text[], reach int[]) RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN EXISTS (SELECT FROM tally_internal._marked_hull(ids, rules, reach));
-END $$;
-COMMENT ON FUNCTION tally_internal._marked_wide(int[], text[], int[]) IS 'Whether any range is dirty as a whole, for rollups per key, of which then all is.';
-
 CREATE OR REPLACE FUNCTION tally_internal._marks_chain(d jsonb, wide boolean) RETURNS jsonb
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -142,9 +142,14 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found_ tally.metrics;
 BEGIN
-    SELECT * INTO found_ FROM tally.metrics m WHERE m.id = (
-        SELECT tally_internal._choose('metric', $1, array_agg(x.id), array_agg(COALESCE(tally_internal._schema_of(r.relation), '')), array_agg(x.name))
-          FROM tally.metrics x JOIN tally.rollups r ON r.id = x.rollup_id WHERE x.name IN (SELECT w.name FROM tally_internal._readings($1) w));
+    -- As in _rollup().
+    SELECT * INTO found_ FROM tally.metrics m WHERE m.name = name AND strpos(name, '.') = 0
+        AND NOT EXISTS (SELECT FROM tally.metrics x WHERE x.name = m.name AND x.id <> m.id);
+    IF found_.id IS NULL THEN
+        SELECT * INTO found_ FROM tally.metrics m WHERE m.id = (
+            SELECT tally_internal._choose('metric', $1, array_agg(x.id), array_agg(COALESCE(tally_internal._schema_of(r.relation), '')), array_agg(x.name))
+              FROM tally.metrics x JOIN tally.rollups r ON r.id = x.rollup_id WHERE x.name IN (SELECT w.name FROM tally_internal._readings($1) w));
+    END IF;
     IF found_.id IS NULL THEN
         PERFORM tally_internal._refuse('undefined_object', format('metric %L does not exist', name),
             COALESCE('Metrics most like it: ' || tally_internal._closest_names(name, (SELECT array_agg(m.name) FROM tally.metrics m)) || '.',

@@ -67,7 +67,7 @@ BEGIN
         'SELECT bucket, %s AS series, %s AS labels, value FROM (%s) metric WHERE bucket >= $1 AND bucket < $2 ORDER BY bucket, series',
         COALESCE((SELECT string_agg(quote_ident(d), ' || '', '' || ' ORDER BY n) FROM unnest(by) WITH ORDINALITY b(d, n)), quote_literal(m.name) || '::text'),
         tally_internal._labels_sql(by),
-        tally_internal._merged_sql(m, r, source, tally_internal._bucket_start_sql(rule, 'bucket'), by, "where",
+        tally_internal._merged_sql(m, r, source, tally_internal._stored_bucket_sql(r, rule), by, "where",
             CASE WHEN merging THEN format('tally_internal._rows_from(%L, $1)', rule) ELSE '$1' END,
             CASE WHEN merging THEN format('tally_internal._rows_past(%L, $2)', rule) ELSE '$2' END));
 END $$;

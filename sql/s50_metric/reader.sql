@@ -45,7 +45,6 @@ BEGIN
                OR p.oid IN ('tally_internal._live_gate(regclass,regclass,boolean)'::regprocedure,
                             'tally_internal._marked_buckets(int[],text[],int[])'::regprocedure,
                             'tally_internal._marked_hull(int[],text[],int[])'::regprocedure,
-                            'tally_internal._marked_wide(int[],text[],int[])'::regprocedure,
                             'tally_internal._is_broken(int,timestamptz)'::regprocedure,
                             -- It runs texts of metrics, which were found to call nothing else when they were stored.
                             'tally_internal._metric_or_null(int,anyelement,anycompatible)'::regprocedure)

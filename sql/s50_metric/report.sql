@@ -31,7 +31,7 @@ BEGIN
         (SELECT string_agg(CASE WHEN people IS NULL THEN format('(%s)::pg_catalog.float8 AS %I', m.resolved, m.name)
                                 ELSE format('tally.suppress_below((%s)::pg_catalog.float8, %I, %s) AS %I', m.resolved, people, k, m.name) END, ', '
                                     ORDER BY m.ordinality) FROM unnest(metrics) WITH ORDINALITY m),
-        CASE WHEN rule IS NOT NULL THEN tally_internal._bucket_start_sql(rule, 'bucket') || ' AS "the bucket", ' ELSE '' END, dims,
+        CASE WHEN rule IS NOT NULL THEN tally_internal._stored_bucket_sql(r, rule) || ' AS "the bucket", ' ELSE '' END, dims,
         tally_internal._merged_columns(r.id, needed),
         tally_internal._answer_source(tally_internal._current_role(), r, needed, by, "where", rule, first, last),
         tally_internal._utc_literal(first), tally_internal._utc_literal(last), COALESCE(' AND ' || tally_internal._where_sql(r, "where"), ''),

@@ -183,7 +183,12 @@ COMMENT ON FUNCTION tally_internal._metric_hint(text, text, text, text) IS
 'The statement that mends a metric which fails for some rows: a division by zero gives NULL. In other cases a person has to say what the value is to be.';
 
 CREATE OR REPLACE FUNCTION tally_internal._broken_metrics() RETURNS TABLE (rollup_id int, sqlstate text, reason text, hint text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    -- As a rule there is none, and the query below takes long to plan.
+    IF NOT EXISTS (SELECT FROM tally.broken_metrics) THEN RETURN; END IF;
+    RETURN QUERY
     -- Messages and dimensions may hold data, so this says where, not what.
     SELECT x.rollup_id, min(x.sqlstate),
            string_agg(format('metric %L cannot be computed in %s and is NULL there (%s)', x.name, x.place, x.sqlstate), '; ' ORDER BY x.id),
@@ -195,7 +200,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                         ELSE format('%s stored rows, of buckets %s to %s', sum(b.cells), min(b.bucket), max(b.bucket)) END AS place
               FROM tally.metrics m JOIN tally.broken_metrics b ON b.metric_id = m.id AND b.bucket < 'infinity'
              GROUP BY m.rollup_id, m.id, m.name, m.expression) x
-     GROUP BY x.rollup_id
-$$;
+     GROUP BY x.rollup_id;
+END $$;
 COMMENT ON FUNCTION tally_internal._broken_metrics() IS
 'Rollups with metrics that cannot be computed for some stored rows, and in which buckets; one row for each such rollup. For tally.status.';

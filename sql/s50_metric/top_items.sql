@@ -54,7 +54,7 @@ BEGIN
         'SELECT g."the bucket", %s AS labels, t.place::pg_catalog.int4, t.item, t.count, t.lower, t.upper FROM (SELECT %s AS "the bucket", '
         '%stally.rollup(%I) AS "the items" FROM %s WHERE bucket >= $1 AND bucket < $2%s GROUP BY %s) g '
         'CROSS JOIN LATERAL tally.top(g."the items", $3) WITH ORDINALITY t(item, count, lower, upper, place) ORDER BY 1, 2, 3 LIMIT $4',
-        tally_internal._labels_sql(groups), COALESCE(tally_internal._bucket_start_sql(rule, 'bucket'), 'NULL::pg_catalog.timestamptz'),
+        tally_internal._labels_sql(groups), COALESCE(tally_internal._stored_bucket_sql(r, rule), 'NULL::pg_catalog.timestamptz'),
             COALESCE(dims, ''), measure,
         tally_internal._answer_source(tally_internal._current_role(), r, ARRAY[measure], groups, COALESCE("where", '{}'), rule, first, last),
         COALESCE(' AND ' || tally_internal._where_sql(r, COALESCE("where", '{}')), ''), concat_ws(', ', '1', NULLIF(rtrim(dims, ', '), ''))),

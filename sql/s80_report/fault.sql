@@ -68,42 +68,48 @@ COMMENT ON FUNCTION tally_internal._fault(tally.rollups) IS
 'nothing does.';
 
 CREATE OR REPLACE FUNCTION tally_internal._suspects() RETURNS SETOF int
-LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+-- In PL/pgSQL, because a session then plans it once. Planning is most of its time.
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
     -- _fault() of 500 rollups one by one takes longer than all else of status. It finds nothing in a rollup that is not among these.
+    RETURN QUERY
     SELECT r.id FROM tally.rollups r
       LEFT JOIN pg_class t ON t.oid = r.relation
       LEFT JOIN pg_class s ON s.oid = r.source
       LEFT JOIN pg_class v ON v.oid = r.live_view
-      LEFT JOIN pg_roles o ON o.oid = r.owner
-     WHERE t.oid IS NULL OR s.oid IS NULL OR v.oid IS NULL OR o.oid IS NULL OR t.relowner <> r.owner::oid OR v.relowner <> r.owner::oid
+     WHERE t.oid IS NULL OR s.oid IS NULL OR v.oid IS NULL OR t.relowner <> r.owner::oid OR v.relowner <> r.owner::oid
         OR s.relrowsecurity OR t.relrowsecurity
-        OR NOT has_table_privilege(r.owner::oid, s.oid, 'TRIGGER') OR NOT has_any_column_privilege(r.owner::oid, s.oid, 'SELECT')
+        -- What _table_changes() looks for: rules, heirs, triggers before a row.
+        OR t.relhasrules OR t.relhassubclass
+        OR t.relhastriggers AND EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.oid AND g.tgtype & 3 = 3 AND NOT g.tgisinternal)
+        OR has_table_privilege(r.owner::oid, s.oid, 'TRIGGER') IS NOT TRUE OR NOT has_any_column_privilege(r.owner::oid, s.oid, 'SELECT')
         OR NOT has_schema_privilege(r.owner::oid, s.relnamespace, 'USAGE') OR NOT has_schema_privilege(r.owner::oid, t.relnamespace, 'USAGE')
     UNION
     SELECT k.rollup_id FROM tally.keyed_rollups k JOIN tally.rollups r ON r.id = k.rollup_id
      WHERE NOT has_table_privilege(r.owner::oid, 'tally.identity_key', 'SELECT')
     UNION
-    SELECT r.id FROM tally.rollups r LEFT JOIN pg_attribute a ON a.attrelid = r.source AND a.attname = r.time_column AND a.attnum > 0 AND NOT a.attisdropped
-     WHERE r.key IS NULL AND a.atttypid IS DISTINCT FROM r.time_type
-    UNION
-    SELECT r.id FROM tally.rollups r CROSS JOIN LATERAL (SELECT unnest(r.key) UNION ALL SELECT x.name FROM tally.reads x WHERE x.rollup_id = r.id) c(name)
-      LEFT JOIN pg_attribute a ON a.attrelid = r.source AND a.attname = c.name AND a.attnum > 0 AND NOT a.attisdropped
-     WHERE a.attnum IS NULL
-    UNION
-    SELECT c.rollup_id FROM tally_internal._table_changes(ARRAY(SELECT r.id FROM tally.rollups r)) c
+    SELECT c.id FROM (SELECT r.id, r.source, r.time_column, r.time_type FROM tally.rollups r WHERE r.key IS NULL
+                      UNION ALL SELECT r.id, r.source, unnest(r.key), NULL FROM tally.rollups r
+                      UNION ALL SELECT r.id, r.source, x.name, NULL FROM tally.reads x JOIN tally.rollups r ON r.id = x.rollup_id
+                      UNION ALL SELECT r.id, r.relation, 'bucket', NULL FROM tally.rollups r WHERE r.key IS NULL
+                      UNION ALL SELECT r.id, r.relation, d.name, NULL FROM tally.dimensions d JOIN tally.rollups r ON r.id = d.rollup_id
+                      UNION ALL SELECT r.id, r.relation, m.name, NULL FROM tally.measures m JOIN tally.rollups r ON r.id = m.rollup_id)
+                         c(id, relation, name, type)
+      LEFT JOIN pg_attribute a ON a.attrelid = c.relation AND a.attname = c.name AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE a.attnum IS NULL OR a.atttypid <> c.type
     UNION
     SELECT v.rollup_id FROM tally.metric_views v LEFT JOIN pg_class c ON c.oid = v.view WHERE c.oid IS NULL
     UNION
     SELECT b.counts FROM tally.behaviours b, tally_internal._lost_views(b)
     UNION
-    SELECT r.id FROM tally.members m JOIN tally.rollups r ON r.source = m.source WHERE m.off OR (m.member = m.source AND NOT r.id = ANY (m.rollups))
+    SELECT r.id FROM tally.members m JOIN pg_class c ON c.oid = m.member JOIN tally.rollups r ON r.source = m.source
+     WHERE m.off OR c.relkind = 'f' OR (m.member = m.source AND NOT r.id = ANY (m.rollups))
     UNION
-    SELECT r.id FROM tally.members m JOIN pg_class c ON c.oid = m.member AND c.relkind = 'f' JOIN tally.rollups r ON r.source = m.source
-    UNION
-    SELECT n.rollup_id FROM tally.cluster_nodes n WHERE n.failed_since IS NOT NULL
-    UNION
-    SELECT r.id FROM tally.rollups r WHERE to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL AND tally_internal._distributed(r.source) IS NOT NULL
-$$;
+    SELECT n.rollup_id FROM tally.cluster_nodes n WHERE n.failed_since IS NOT NULL;
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
+        RETURN QUERY SELECT r.id FROM tally.rollups r WHERE tally_internal._distributed(r.source) IS NOT NULL;
+    END IF;
+END $$;
 COMMENT ON FUNCTION tally_internal._suspects() IS
 'The rollups that may have a fault, found by a few joins. Each rollup with a fault is among them.';
 
@@ -118,7 +124,12 @@ COMMENT ON FUNCTION tally_internal._refreshers() IS
 'The processes that refresh or change a rollup now, and those that they wait for: the holders of the rows of tally.refresh_locks.';
 
 CREATE OR REPLACE FUNCTION tally_internal._held_back() RETURNS TABLE (source regclass, reason text)
-LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    -- As a rule there is none, and the query below takes long to plan.
+    IF NOT EXISTS (SELECT FROM pg_prepared_xact()) THEN RETURN; END IF;
+    RETURN QUERY
     SELECT m.source, string_agg(DISTINCT format('prepared transaction %L since %s holds changes back', p.gid, p.prepared), '; ')
       FROM pg_prepared_xacts p
       -- It keeps the virtual number of the session that prepared it.
@@ -126,7 +137,7 @@ LANGUAGE sql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
       JOIN pg_locks l ON l.pid IS NULL AND l.virtualtransaction = x.virtualtransaction
       JOIN tally.members m ON m.member = l.relation
      WHERE l.locktype = 'relation' AND l.mode IN ('RowExclusiveLock', 'AccessExclusiveLock') AND p.database = current_database()
-     GROUP BY m.source
-$$;
+     GROUP BY m.source;
+END $$;
 COMMENT ON FUNCTION tally_internal._held_back() IS
 'Prepared transactions that have written to sources, as text: their rows and marks come when they are committed.';

@@ -3,7 +3,7 @@
 CREATE OR REPLACE VIEW tally.status AS
 -- These are looked up once for all rollups. One by one they took seconds with 500 rollups.
 WITH shared AS MATERIALIZED (SELECT x.name FROM tally.rollups x GROUP BY x.name HAVING count(*) > 1),
-     suspects AS MATERIALIZED (SELECT x AS id FROM tally_internal._suspects() x),
+     suspects AS MATERIALIZED (SELECT DISTINCT x AS id FROM tally_internal._suspects() x),
      refreshers AS MATERIALIZED (SELECT x.* FROM tally_internal._refreshers() x),
      held_back AS MATERIALIZED (SELECT x.* FROM tally_internal._held_back() x),
      broken AS MATERIALIZED (SELECT x.* FROM tally_internal._broken_metrics() x),

@@ -83,6 +83,19 @@ impl TallyError {
     }
 }
 
+/// A number as SQL writes it, for messages: `Infinity` where Rust writes `inf`.
+pub struct Shown(pub f64);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            f64::INFINITY => f.write_str("Infinity"),
+            f64::NEG_INFINITY => f.write_str("-Infinity"),
+            number => number.fmt(f),
+        }
+    }
+}
+
 /// An empty vector with room for `n`. Where the data decide how many there are, a vector is made here: memory that is not
 /// there must be an error of the statement, and Rust's own allocations end the process instead.
 pub fn room_for<T>(n: usize) -> Result<Vec<T>, TallyError> {

@@ -61,6 +61,8 @@ is "$(sql -c "SET tally.lock_timeout = '1 second'" -c "SELECT tally.drop_rollup(
 # Once it ended with PostgreSQL's bare "canceling statement due to lock timeout".
 sql -v VERBOSITY=verbose -c "SET tally.lock_timeout = '1 second'" -c "SELECT tally.alter_rollup('h', add_dimensions => '[\"n\"]')" >"$SERVER_DIR/said" 2>&1 || :
 is "$(grep -c "^ERROR:  55P03: rollup 'h' could not give up its statistics on public.v within 1 second" "$SERVER_DIR/said")" 1 "so does a change of its groups"
+# Once its hint spoke of capture, which tries for short moments.
+is "$(grep -c "^HINT:  SET tally.lock_timeout = .*readers and writers do not wait for it" "$SERVER_DIR/said")" 1 "with its own hint"
 is "$(grep -c "^HINT:  SET tally.lock_timeout = .*pg_terminate_backend($holder)" "$SERVER_DIR/said")" 1 "with what to run too"
 sql -c "SELECT pg_cancel_backend($holder)" >/dev/null
 wait || :

@@ -113,4 +113,7 @@ SELECT bag_eq('SELECT s.step, s.actors, s.seconds_p50 FROM (SELECT tally.funnel_
 SELECT bag_eq('SELECT r.period, r.eligible, r.retained FROM (SELECT tally.retention_counts(days) c FROM kept) x, tally.retention_periods(c) r',
     'SELECT * FROM expected', 'retention counts by workers');
 
+
+-- Bug: a level below 0 was shown as 18446744073709551615.
+SELECT throws_ok('SELECT tally.funnel_counts(-1)', '22023', 'level expected in 0 to 32, got -1', 'a level below 0 is shown as it is');
 SELECT * FROM finish();

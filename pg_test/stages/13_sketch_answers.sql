@@ -105,4 +105,10 @@ SELECT cmp_ok((SELECT count(*) FROM tally.histogram_text((SELECT tally.tdigest(v
     '<=', 12::bigint, 'about as many buckets as asked for');
 SELECT throws_ok($$SELECT * FROM tally.histogram_text((SELECT tally.tdigest(5)), scale => 'sqrt')$$, '22023',
     'scale of a histogram expected to be linear or log, got sqrt', 'another scale');
+
+-- Bug: errors wrote inf, which SQL does not read, for Infinity.
+SELECT throws_ok(format('SELECT tally.normal_quantile(%L)', x), '22023', 'probability expected in 0 to 1, got ' || x, 'an error writes ' || x || ' as SQL does')
+  FROM unnest('{Infinity,-Infinity,NaN,1.5}'::text[]) x;
+SELECT throws_ok($$SELECT tally.percentile(tally.tdigest(v), float8 'Infinity') FROM generate_series(1.0, 3) v$$, '22023',
+    'percentile expected in 0 to 1, got Infinity', 'and so do sketches');
 SELECT * FROM finish();

@@ -28,6 +28,11 @@ SELECT is(asked(filter => 'EXISTS (SELECT FROM catalogue c WHERE c.id = product)
 SELECT is(asked(expand => '(SELECT p.category FROM products p WHERE p.id = product) AS p'),
     '0A000: expand of rollup ''x'' reads public.products beside its source public.sales',
     'a list');
+-- Bug: PostgreSQL notes no dependency on its own catalogue, so its tables were not seen.
+SELECT is(asked(dimensions => '[{"kind": "(SELECT c.relkind::text FROM pg_class c WHERE c.oid = what)"}]'),
+    '0A000: dimension ''kind'' reads pg_class beside its source public.sales', 'a table of PostgreSQL');
+SELECT is(asked(filter => 'EXISTS (SELECT FROM pg_stat_activity)'),
+    '0A000: where of rollup ''x'' reads pg_stat_activity beside its source public.sales', 'a view of PostgreSQL');
 SELECT is(asked(measure => 'count(*) FILTER (WHERE what = ''products''::regclass)'), 'made', 'a table that is only named');
 SELECT is(asked(measure => 'sum((SELECT max(t) FROM unnest(tags) t))'), 'made', 'a subquery over the row alone');
 SELECT is(asked(expand => 'unnest(tags) AS t(tag)'), 'made', 'a list of the row');

@@ -131,4 +131,10 @@ SELECT throws_ok($$SELECT tally.create_channel('x', kind => 'table', quiet => '{
 SELECT is_empty($$SELECT FROM tally.channels WHERE name = 'x'$$, 'none of these is made');
 SELECT throws_like($$SELECT tally.alter_threshold('late', '{"escalation": ["0 seconds"]}')$$, '%up to 10 lengths%', 'a level without a wait');
 SELECT throws_like($$SELECT tally.alter_threshold('t', '{"escalation": ["1 hour"]}')$$, '%needs a response_target%', 'levels without the first');
+
+-- Bug: what was wrong with quiet got a hint without it.
+\ir ../message_of.psql
+SELECT is((message_of($$SELECT tally.create_channel('loud', quiet => '{}')$$)).hint, $$SELECT tally.create_channel('loud', url => 'https://…', template => $$
+    || $$'slack', quiet => '{"zone": "UTC", "hours": [{"from": "22:00", "until": "07:00"}]}');$$, 'the hint shows how quiet hours are written');
+SELECT lives_ok((message_of($$SELECT tally.create_channel('loud', quiet => '{}')$$)).hint, 'and is a statement that works');
 SELECT * FROM finish();

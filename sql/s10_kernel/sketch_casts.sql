@@ -52,11 +52,13 @@ DECLARE
 BEGIN
     IF buckets IS NULL OR buckets NOT BETWEEN 1 AND 1000 THEN
         RAISE EXCEPTION 'buckets of a histogram expected in 1 to 1000, got %', coalesce(buckets::text, 'NULL')
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT * FROM tally.histogram_text((SELECT tally.tdigest(value) FROM …), 10)';
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = 'Each bucket is a row, and a line of the picture.',
+                HINT = 'SELECT * FROM tally.histogram_text((SELECT tally.tdigest(value) FROM …), 10)';
     END IF;
     IF scale IS NULL OR scale NOT IN ('linear', 'log') THEN
         RAISE EXCEPTION 'scale of a histogram expected to be linear or log, got %', coalesce(scale, 'NULL')
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT * FROM tally.histogram_text((SELECT tally.tdigest(value) FROM …), scale => ''log'')';
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = 'linear gives buckets of one width, log buckets of one ratio.',
+                HINT = 'SELECT * FROM tally.histogram_text((SELECT tally.tdigest(value) FROM …), scale => ''log'')';
     END IF;
     -- NaN and the infinities have no place on an axis: they are counted in the outermost buckets.
     SELECT min(v), max(v) INTO least, greatest

@@ -37,18 +37,19 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._autovacuum_holds(regclass[]) IS 'Whether an autovacuum works on one of some tables.';
 
-CREATE OR REPLACE FUNCTION tally_internal._refuse_locked(tables regclass[], message text, modes text[]) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._refuse_locked(tables regclass[], message text, modes text[], meanwhile text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     holders text := tally_internal._holders(ARRAY(SELECT t.member FROM unnest(tables) x, tally_internal._tree(x) t), modes);
 BEGIN
     PERFORM tally_internal._refuse('lock_not_available', message,
         'It is held by ' || COALESCE(holders, 'transactions that have ended since') || '. Nothing was changed.',
-        'SET tally.lock_timeout = ''5 minutes'';  -- then run it again; it tries for short moments, so nobody waits long for it'
+        'SET tally.lock_timeout = ''5 minutes'';  -- then run it again; ' || meanwhile
             || COALESCE('; or SELECT pg_terminate_backend(' || (regexp_match(holders, 'pid (\d+)'))[1] || ');', ''));
 END $$;
-COMMENT ON FUNCTION tally_internal._refuse_locked(regclass[], text, text[]) IS
-'Refuses because tables were locked for too long: says who holds them or their partitions in one of the lock modes, and what to run.';
+COMMENT ON FUNCTION tally_internal._refuse_locked(regclass[], text, text[], text) IS
+'Refuses because tables were locked for too long: says who holds them or their partitions in one of the lock modes, what to run, '
+    'and what that means for others meanwhile.';
 
 CREATE OR REPLACE FUNCTION tally_internal._lock_tables(tables regclass[], exclusive boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
@@ -75,7 +76,7 @@ BEGIN
                 PERFORM tally_internal._refuse_locked(tables, format('capture could not lock %s within %s to change its triggers',
                         array_to_string(tables, ', '), patience),
                     '{RowExclusiveLock,ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'::text[] || CASE
-                        WHEN exclusive THEN '{AccessShareLock,RowShareLock}'::text[] END);
+                        WHEN exclusive THEN '{AccessShareLock,RowShareLock}'::text[] END, 'it tries for short moments, so nobody waits long for it');
             END IF;
         END;
         -- Whoever queued behind the request gets a turn.

@@ -28,7 +28,7 @@ BEGIN
             format('rollup %L needs SELECT and TRIGGER on %s, of which %I lacks %s', label, source, current_user, missing),
             'The definition reads the source with the rights of the role that makes it, and capture is a trigger on it.',
             format('GRANT %s ON %s TO %I;', missing, source, current_user));
-    ELSIF tally_internal._must_own_sources() AND NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = source), 'USAGE') THEN
+    ELSIF tally_internal._must_own_sources() AND NOT tally_internal._has_rights_of((SELECT c.relowner FROM pg_class c WHERE c.oid = source)) THEN
         PERFORM tally_internal._refuse('insufficient_privilege',
             format('rollup %L needs a source that %I owns, got %s, which %s owns', label, current_user, source,
                    (SELECT c.relowner::regrole FROM pg_class c WHERE c.oid = source)),

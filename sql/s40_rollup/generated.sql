@@ -81,7 +81,7 @@ BEGIN
          ORDER BY u.place LIMIT 1;
         addition := format('ALTER TABLE %s ADD COLUMN %I timestamp GENERATED ALWAYS AS (tally.local_time(%I, %I)) STORED;', source, local, time_column, zone);
         IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = source AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-                AND pg_has_role(c.relowner, 'USAGE')) THEN
+                AND tally_internal._has_rights_of(c.relowner)) THEN
             PERFORM tally_internal._refuse('insufficient_privilege',
                 format('a zone for each row of %s needs a column with local times, which %I cannot add', source, current_user),
                 'The owner of the table adds it; of a partition, to the whole table. Then the same create_rollup() takes it.', addition);

@@ -61,12 +61,12 @@ COMMENT ON FUNCTION tally_internal._analyse(text, tally.rollups, text, text, tex
 CREATE OR REPLACE FUNCTION tally_internal._tables_beside(made tally.rollups, probe regclass, tree text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- What a definition of earlier versions reads already may stay. Rollups per key may read another rollup (beside.sql).
-    SELECT string_agg(DISTINCT d.refobjid::regclass::text, ', ')
-      FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
-     WHERE w.ev_class = probe AND d.refobjid NOT IN (made.source, probe) AND strpos(tree, format(':relid %s ', d.refobjid)) > 0
-       AND NOT (made.key IS NOT NULL AND EXISTS (SELECT FROM tally.rollups r WHERE r.relation = d.refobjid))
-       AND NOT EXISTS (SELECT FROM pg_rewrite v JOIN pg_depend e ON e.classid = 'pg_rewrite'::regclass AND e.objid = v.oid
-                        WHERE v.ev_class = made.live_view AND e.refclassid = 'pg_class'::regclass AND e.refobjid = d.refobjid)
+    -- The tree is asked, because PostgreSQL notes no dependency on its own catalogue.
+    SELECT string_agg(DISTINCT t.relation::regclass::text, ', ')
+      FROM (SELECT f[1]::oid AS relation FROM regexp_matches(tree, ':relid (\d+) ', 'g') f) t
+     WHERE t.relation NOT IN (0, made.source, probe)
+       AND NOT (made.key IS NOT NULL AND EXISTS (SELECT FROM tally.rollups r WHERE r.relation = t.relation))
+       AND NOT EXISTS (SELECT FROM pg_rewrite v WHERE v.ev_class = made.live_view AND strpos(v.ev_action::text, format(':relid %s ', t.relation)) > 0)
 $$;
 COMMENT ON FUNCTION tally_internal._tables_beside(tally.rollups, regclass, text) IS
 'The tables and views that an expression reads beside the source of its rollup, given a view with the expression and its tree; null where there are none.';

@@ -10,7 +10,7 @@ BEGIN
     -- The same as row_security_active(), for any role.
     RETURN EXISTS (SELECT FROM pg_class c JOIN pg_roles o ON o.oid = reader
                     WHERE c.oid = relation AND NOT o.rolsuper AND NOT o.rolbypassrls
-                        AND (c.relforcerowsecurity OR NOT pg_has_role(reader, c.relowner, 'USAGE')));
+                        AND (c.relforcerowsecurity OR NOT tally_internal._has_rights(reader, c.relowner)));
 END $$;
 COMMENT ON FUNCTION tally_internal._row_security(oid, regclass) IS 'Whether the row security of a table applies to a role.';
 
@@ -23,7 +23,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 AND COALESCE(bool_and(pg_get_expr(p.polqual, p.polrelid) = 'true') FILTER (WHERE NOT p.polpermissive), true)
                        AND bool_or(p.polpermissive AND pg_get_expr(p.polqual, p.polrelid) = 'true')
                   FROM pg_policy p WHERE p.polrelid = relation AND p.polcmd IN ('r', '*')
-                   AND EXISTS (SELECT FROM unnest(p.polroles) g WHERE g = 0 OR pg_has_role(reader, g, 'USAGE')))
+                   AND EXISTS (SELECT FROM unnest(p.polroles) g WHERE g = 0 OR tally_internal._has_rights(reader, g)))
 $$;
 COMMENT ON FUNCTION tally_internal._hides_rows(oid, regclass) IS
 'Whether the row security of a table may hide rows from a role: it applies, and the policies for reading are not plainly true.';

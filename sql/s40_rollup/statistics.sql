@@ -119,7 +119,7 @@ EXCEPTION WHEN duplicate_object OR insufficient_privilege THEN
 WHEN lock_not_available THEN
     PERFORM tally_internal._refuse_locked(ARRAY[r.source], format('rollup %L could not give up its statistics on %s within %s', r.name, r.source,
             tally_internal._patience()),
-        '{ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}');
+        '{ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}', 'readers and writers do not wait for it');
 END $$;
 COMMENT ON FUNCTION tally_internal._leave_statistics(tally.rollups, text) IS
 'Hands the lasting statistics of a rollup that goes or changes its groups to its heir, or drops them where it has none. With the caller''s rights.';

@@ -131,7 +131,9 @@ BEGIN
     problem := tally_internal._channel_problem(c);
     IF problem IS NOT NULL THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('channel %L: %s', name, problem), 'docs/alerting.md lists every option.',
-            format('SELECT tally.create_channel(%L, url => ''https://…'', template => ''slack'');', COALESCE(name, 'ops')));
+            format('SELECT tally.create_channel(%L, url => ''https://…'', template => ''slack''%s);', COALESCE(name, 'ops'), CASE
+                   WHEN tally_internal._quiet_problem(quiet) IS NOT NULL
+                       THEN ', quiet => ''{"zone": "UTC", "hours": [{"from": "22:00", "until": "07:00"}]}''' ELSE '' END));
     ELSIF quiet IS NOT NULL THEN
         PERFORM tally_internal._check_zone(COALESCE(quiet ->> 'zone', 'UTC')), tally_internal._check_matchers(COALESCE(quiet -> 'matchers', '{}'), 'matchers');
     END IF;

@@ -48,7 +48,7 @@ DECLARE
     item  record;
 BEGIN
     IF NOT (SELECT o.rolsuper FROM pg_roles o WHERE o.rolname = current_user)
-        AND NOT pg_has_role((SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'tally'), 'USAGE') THEN
+        AND NOT tally_internal._has_rights_of((SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'tally')) THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('pg_tally is taken out of a database by a superuser, got %I', current_user),
             'It has jobs, triggers and statistics of every role.',
             'SELECT name, owner FROM tally.rollups;  -- each owner drops his own: SELECT tally.drop_rollup(…);');

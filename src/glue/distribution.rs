@@ -2,7 +2,7 @@
 
 use crate::pg::fmgr::Call;
 use crate::pg_fn;
-use tally_core::error::TallyError;
+use tally_core::error::{Shown, TallyError};
 use tally_core::experiment::distribution as d;
 use tally_core::experiment::effect::invalid;
 use tally_core::experiment::power::Plan;
@@ -13,9 +13,11 @@ fn df(call: &Call, i: usize) -> Result<f64, TallyError> {
     if df > 0.0 {
         return Ok(df);
     }
-    Err(invalid(format!("degrees of freedom expected to be above 0, got {df}"))
-        .detail("A test of one sample of n values has n - 1; tally.compare_means() gives Welch's.")
-        .hint("SELECT tally.student_p(t => 2.1, df => 20)"))
+    Err(
+        invalid(format!("degrees of freedom expected to be above 0, got {}", Shown(df)))
+            .detail("A test of one sample of n values has n - 1; tally.compare_means() gives Welch's.")
+            .hint("SELECT tally.student_p(t => 2.1, df => 20)"),
+    )
 }
 
 /// Degrees of freedom of chi-square: finitely many.
@@ -34,7 +36,7 @@ fn finite_df(call: &Call, i: usize) -> Result<f64, TallyError> {
 /// The quantile at p, by the upper tail's quantile; the ends of the line at 0 and 1.
 fn quantile(p: f64, df: f64) -> Result<f64, TallyError> {
     if !(0.0..=1.0).contains(&p) {
-        return Err(invalid(format!("probability expected in 0 to 1, got {p}"))
+        return Err(invalid(format!("probability expected in 0 to 1, got {}", Shown(p)))
             .detail("A quantile is the point below which that share lies.")
             .hint("SELECT tally.normal_quantile(0.975)"));
     }

@@ -3,7 +3,7 @@
 use crate::pg::fmgr::Call;
 use crate::pg_fn;
 use pgrx::pg_sys::Datum;
-use tally_core::error::{SqlState, TallyError};
+use tally_core::error::{Shown, SqlState, TallyError};
 use tally_core::experiment::arm::{Arm, means, means_cuped, ratios, ratios_cuped, theta_of_means};
 use tally_core::experiment::effect::{Asked, Effect, check_alpha, invalid};
 use tally_core::experiment::fisher;
@@ -128,17 +128,18 @@ fn quantile(call: &Call, i: usize, factor: usize) -> Result<Quantile, TallyError
     let bad = if quantile.units < 0.0 {
         Some(format!(
             "units of an arm expected to be 0 or more, got {}",
-            quantile.units
+            Shown(quantile.units)
         ))
     } else if quantile.low > quantile.high {
         Some(format!(
             "a low at or under its high expected, got {} and {}",
-            quantile.low, quantile.high
+            Shown(quantile.low),
+            Shown(quantile.high)
         ))
     } else if quantile.factor < 0.0 {
         Some(format!(
             "cluster factor expected to be 0 or more, got {}",
-            quantile.factor
+            Shown(quantile.factor)
         ))
     } else {
         None

@@ -49,7 +49,7 @@ fn same(call: &Call) -> Answer {
     })
 }
 
-fn too_many(level: usize) -> TallyError {
+fn too_many(level: i64) -> TallyError {
     TallyError::new(SqlState::InvalidParameterValue, format!("level expected in 0 to {MAX_CONDITIONS}, got {level}"))
         .hint("SELECT tally.funnel_counts(level) FROM (SELECT tally.window_funnel(…) AS level FROM … GROUP BY user_id) actors")
 }
@@ -64,7 +64,7 @@ pg_fn! {
         }
         match usize::try_from(call.i32(1)) {
             Ok(level) if level <= MAX_CONDITIONS => add(&call, &note_level(level)),
-            _ => Err(too_many(call.i32(1) as usize)),
+            _ => Err(too_many(i64::from(call.i32(1)))),
         }
     }
 
@@ -77,7 +77,7 @@ pg_fn! {
         match times.len() {
             0 => same(&call),
             1..=MAX_CONDITIONS => add(&call, &note_path(&times)),
-            level => Err(too_many(level)),
+            level => Err(too_many(level as i64)),
         }
     }
 

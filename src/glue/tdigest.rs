@@ -4,7 +4,7 @@ use crate::pg::aggregate::{State, Working, change, finished, merge, same};
 use crate::pg::fmgr::Call;
 use crate::{pg_fn, sketch_type};
 use tally_core::cancel::looking;
-use tally_core::error::{SqlState, TallyError};
+use tally_core::error::{Shown, SqlState, TallyError};
 use tally_core::sketch::tdigest::{COMPRESSION, DEFAULT_COMPRESSION, Sketch, codec, working};
 
 fn sketch(call: &Call, i: usize) -> Result<Sketch, TallyError> {
@@ -39,7 +39,7 @@ fn share(q: f64) -> Result<f64, TallyError> {
     }
     Err(TallyError::new(
         SqlState::InvalidParameterValue,
-        format!("percentile expected in 0 to 1, got {q}"),
+        format!("percentile expected in 0 to 1, got {}", Shown(q)),
     )
     .hint("SELECT tally.percentile(sketch, 0.95) FROM …"))
 }

@@ -4,7 +4,7 @@
 //! Y. Benjamini and Y. Hochberg, *Controlling the false discovery rate* (1995): the share of false ones among the alarms.
 
 use super::effect::invalid;
-use crate::error::TallyError;
+use crate::error::{Shown, TallyError};
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub fn adjust(p: &[Option<f64>], how: Adjustment) -> Result<Vec<Option<f64>>, Ta
             None => {}
             Some(p) if (0.0..=1.0).contains(p) => asked.push((i, *p)),
             Some(bad) => {
-                return Err(invalid(format!("p values expected in 0 to 1, got {bad}"))
+                return Err(invalid(format!("p values expected in 0 to 1, got {}", Shown(*bad)))
                     .detail("NULL stands for a comparison that could not be made; it is not counted.")
                     .hint("SELECT tally.adjust_holm('{0.01, 0.04, NULL, 0.2}')"));
             }

@@ -9,7 +9,7 @@
 
 use super::apart::{Products, quotients_apart};
 use super::effect::{Asked, Effect, Estimate, Reason, invalid, satterthwaite};
-use crate::error::TallyError;
+use crate::error::{Shown, TallyError};
 
 /// A variance under this share of its parts is rounding error of their difference, and is 0.
 const NOISE: f64 = 1e-12;
@@ -29,25 +29,32 @@ impl<const K: usize> Arm<K> {
     /// Refuses negative counts and variances, and covariances beyond what the variances allow.
     pub fn check(&self) -> Result<(), TallyError> {
         if self.n < 0.0 {
-            return Err(
-                invalid(format!("units of an arm expected to be 0 or more, got {}", self.n))
-                    .detail("The units of an arm are those exposed to it.")
-                    .hint("SELECT * FROM tally.compare_means(1000, 10.0, 4.0, 1000, 10.4, 4.0)"),
-            );
+            return Err(invalid(format!(
+                "units of an arm expected to be 0 or more, got {}",
+                Shown(self.n)
+            ))
+            .detail("The units of an arm are those exposed to it.")
+            .hint("SELECT * FROM tally.compare_means(1000, 10.0, 4.0, 1000, 10.4, 4.0)"));
         }
         for i in 0..K {
             let variance = self.cov[i][i];
             if variance < 0.0 {
-                return Err(invalid(format!("variance expected to be 0 or more, got {variance}"))
+                return Err(invalid(format!("variance expected to be 0 or more, got {}", Shown(variance)))
                     .detail("A negative variance comes of sums of squares that have cancelled; tally.stats keeps their digits.")
                     .hint("SELECT * FROM tally.compare_means(1000, 10.0, 4.0, 1000, 10.4, 4.0)"));
             }
             for j in 0..i {
                 let (co, most) = (self.cov[i][j], variance.sqrt() * self.cov[j][j].sqrt());
                 if co.abs() > most * (1.0 + 1e-6) {
-                    return Err(invalid(format!("covariance expected within {most} of 0, got {co}"))
-                        .detail("A covariance is at most the root of the product of the two variances.")
-                        .hint("SELECT tally.covariance(tally.stats(y, x)) FROM (VALUES (1.0, 2.0), (2.0, 5.0)) AS t(y, x)"));
+                    return Err(invalid(format!(
+                        "covariance expected within {} of 0, got {}",
+                        Shown(most),
+                        Shown(co)
+                    ))
+                    .detail("A covariance is at most the root of the product of the two variances.")
+                    .hint(
+                        "SELECT tally.covariance(tally.stats(y, x)) FROM (VALUES (1.0, 2.0), (2.0, 5.0)) AS t(y, x)",
+                    ));
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use super::effect::{check_alpha, invalid};
 use super::srm;
-use crate::error::TallyError;
+use crate::error::{Shown, TallyError};
 
 /// The badge says nothing while an arm has fewer units than this.
 pub const LEAST_UNITS: i64 = 150;
@@ -57,7 +57,7 @@ pub fn badge(known: &Known) -> Result<&'static str, TallyError> {
     };
     for p in [known.srm_p, known.p, known.sequential_p].into_iter().flatten() {
         if !(0.0..=1.0).contains(&p) {
-            return Err(invalid(format!("p values expected in 0 to 1, got {p}"))
+            return Err(invalid(format!("p values expected in 0 to 1, got {}", Shown(p)))
                 .detail("NULL stands for a comparison that could not be made.")
                 .hint(hint));
         }

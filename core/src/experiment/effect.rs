@@ -4,7 +4,7 @@
 
 use super::distribution::{student_two_sided, student_upper_quantile};
 use super::sequential;
-use crate::error::{SqlState, TallyError};
+use crate::error::{Shown, SqlState, TallyError};
 
 /// What the caller chooses.
 #[derive(Debug, Clone, Copy)]
@@ -22,9 +22,11 @@ impl Asked {
     pub fn new(relative: bool, alpha: f64, planned: f64) -> Result<Self, TallyError> {
         check_alpha(alpha)?;
         if !(planned > 0.0 && planned.is_finite()) {
-            return Err(invalid(format!("planned units expected to be above 0, got {planned}"))
-                .detail("The sequential interval is tightest at that many units of both arms together.")
-                .hint("SELECT * FROM tally.compare_means(1000, 10.0, 4.0, 1000, 10.4, 4.0, planned => 5000)"));
+            return Err(
+                invalid(format!("planned units expected to be above 0, got {}", Shown(planned)))
+                    .detail("The sequential interval is tightest at that many units of both arms together.")
+                    .hint("SELECT * FROM tally.compare_means(1000, 10.0, 4.0, 1000, 10.4, 4.0, planned => 5000)"),
+            );
         }
         Ok(Asked {
             relative,
@@ -39,7 +41,7 @@ pub fn check_alpha(alpha: f64) -> Result<(), TallyError> {
     if alpha > 0.0 && alpha < 1.0 {
         return Ok(());
     }
-    Err(invalid(format!("alpha expected between 0 and 1, got {alpha}"))
+    Err(invalid(format!("alpha expected between 0 and 1, got {}", Shown(alpha)))
         .detail("alpha is the chance of a false alarm: 0.05 gives intervals of 95 %.")
         .hint("SELECT * FROM tally.compare_means(1000, 10.0, 4.0, 1000, 10.4, 4.0, alpha => 0.05)"))
 }

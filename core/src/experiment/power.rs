@@ -7,7 +7,7 @@ use super::distribution::{normal_tail, student_upper_quantile};
 use super::effect::{check_alpha, invalid, satterthwaite};
 use super::gamma::{LN_SQRT_2PI, exp_excess, stirling_error};
 use super::quadrature::weighted_decay;
-use crate::error::TallyError;
+use crate::error::{Shown, TallyError};
 
 /// Most units of both arms that are looked at.
 const MOST: f64 = 1e15;
@@ -55,7 +55,7 @@ impl Plan {
         check_alpha(alpha)?;
         for variance in [variance_a, variance_b] {
             if !(variance > 0.0 && variance.is_finite()) {
-                return Err(invalid(format!("variance expected to be above 0, got {variance}"))
+                return Err(invalid(format!("variance expected to be above 0, got {}", Shown(variance)))
                     .detail(
                         "Take it from the metric's past: var_samp of the value per unit; p (1 - p) for a proportion.",
                     )
@@ -73,7 +73,10 @@ impl Plan {
     pub fn power(&self, difference: f64, n_a: f64, n_b: f64) -> Result<f64, TallyError> {
         if !difference.is_finite() || n_a.min(n_b) < 2.0 {
             return Err(invalid(format!(
-                "a difference and two units or more in each arm expected, got {difference}, {n_a} and {n_b}"
+                "a difference and two units or more in each arm expected, got {}, {} and {}",
+                Shown(difference),
+                Shown(n_a),
+                Shown(n_b)
             ))
             .detail("With one unit nothing is known of how units vary.")
             .hint("SELECT tally.experiment_power(difference => 0.5, variance => 25.0, n_a => 1500, n_b => 1500)"));
@@ -93,17 +96,19 @@ impl Plan {
         self.check_power(power)?;
         if difference == 0.0 || !difference.is_finite() {
             return Err(invalid(format!(
-                "difference expected to be another number than 0, got {difference}"
+                "difference expected to be another number than 0, got {}",
+                Shown(difference)
             ))
             .detail("It is the smallest change that would matter; no number of units finds none.")
             .hint(HINT));
         }
         if !(share > 0.0 && share < 1.0) {
-            return Err(
-                invalid(format!("share of the variation expected between 0 and 1, got {share}"))
-                    .detail("0.5 gives both arms the same units.")
-                    .hint(HINT),
-            );
+            return Err(invalid(format!(
+                "share of the variation expected between 0 and 1, got {}",
+                Shown(share)
+            ))
+            .detail("0.5 gives both arms the same units.")
+            .hint(HINT));
         }
         // 1 - 0.7 is not quite 0.3: a product that is a whole number but for rounding is that number.
         let part = |all: f64, share: f64| {
@@ -120,11 +125,12 @@ impl Plan {
         while !enough(high) {
             high *= 2.0;
             if high > MOST {
-                return Err(
-                    invalid(format!("a difference that can be found expected, got {difference}"))
-                        .detail("More than 1e15 units would be needed.")
-                        .hint(HINT),
-                );
+                return Err(invalid(format!(
+                    "a difference that can be found expected, got {}",
+                    Shown(difference)
+                ))
+                .detail("More than 1e15 units would be needed.")
+                .hint(HINT));
             }
         }
         let mut low = high / 2.0;
@@ -163,9 +169,11 @@ impl Plan {
         if power > self.alpha && power < 1.0 {
             return Ok(());
         }
-        Err(invalid(format!("power expected between alpha and 1, got {power}"))
-            .detail("0.8 finds the difference in four experiments of five; alpha alone finds it by chance.")
-            .hint(HINT))
+        Err(
+            invalid(format!("power expected between alpha and 1, got {}", Shown(power)))
+                .detail("0.8 finds the difference in four experiments of five; alpha alone finds it by chance.")
+                .hint(HINT),
+        )
     }
 }
 

@@ -9,7 +9,7 @@ use super::arm::{Arm, ratios};
 use super::distribution::{normal_upper_quantile, student_two_sided};
 use super::effect::{Asked, Effect, Estimate, Numbers, Reason, invalid};
 use super::fisher;
-use crate::error::TallyError;
+use crate::error::{Shown, TallyError};
 
 /// Successes among units of an arm.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +60,8 @@ impl Share {
         }
         Err(invalid(format!(
             "successes expected in 0 to the arm's {} units, got {}",
-            self.n, self.successes
+            Shown(self.n),
+            Shown(self.successes)
         ))
         .detail("A proportion counts each unit once; a metric that counts events is a mean or a ratio.")
         .hint(

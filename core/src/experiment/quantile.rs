@@ -7,7 +7,7 @@
 use super::arm::Arm;
 use super::distribution::normal_upper_quantile;
 use super::effect::{Asked, Effect, Estimate, Reason, invalid, satterthwaite};
-use crate::error::TallyError;
+use crate::error::{Shown, TallyError};
 
 /// The interval between order statistics covers this much, whatever alpha is asked: it only measures a width.
 const WIDTH_ALPHA: f64 = 0.05;
@@ -17,11 +17,12 @@ pub fn check_level(level: f64) -> Result<(), TallyError> {
     if level > 0.0 && level < 1.0 {
         return Ok(());
     }
-    Err(
-        invalid(format!("level of a quantile expected between 0 and 1, got {level}"))
-            .detail("0.5 is the median, 0.95 the 95th percentile.")
-            .hint("SELECT * FROM tally.quantile_bounds(0.95, 10000)"),
-    )
+    Err(invalid(format!(
+        "level of a quantile expected between 0 and 1, got {}",
+        Shown(level)
+    ))
+    .detail("0.5 is the median, 0.95 the 95th percentile.")
+    .hint("SELECT * FROM tally.quantile_bounds(0.95, 10000)"))
 }
 
 /// The levels below and above at which the width is read, for `values` values; none where they fall outside (0, 1).

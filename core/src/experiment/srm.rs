@@ -2,7 +2,7 @@
 
 use super::distribution::chi_square_tail;
 use super::effect::invalid;
-use crate::error::TallyError;
+use crate::error::{Shown, TallyError};
 
 /// Below this p the split is not believed. A false alarm stops an experiment, so it is rarer than one in twenty.
 pub const LEVEL: f64 = 0.001;
@@ -47,7 +47,7 @@ pub fn sample_ratio(units: &[i64], weights: &[f64]) -> Result<Result<SampleRatio
     }
     if let Some(bad) = weights.iter().find(|w| !(**w >= 0.0 && w.is_finite())) {
         return refuse(
-            format!("weights expected to be 0 or more, got {bad}"),
+            format!("weights expected to be 0 or more, got {}", Shown(*bad)),
             "Weights are shares of the traffic; they need not add up to 1.",
         );
     }

@@ -2,6 +2,7 @@
 
 pub mod alert;
 pub mod calendar;
+mod calendar_kept;
 pub mod distribution;
 pub mod experiment;
 pub mod experiment_judge;

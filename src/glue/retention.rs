@@ -1,6 +1,6 @@
 //! Owns the SQL-callable functions of retention. Declared in `sql/s10_kernel/retention.sql`.
 
-use crate::glue::calendar::known;
+use crate::glue::calendar_kept::known;
 use crate::glue::funnel::micros;
 use crate::pg::aggregate::State;
 use crate::pg::fmgr::Call;

@@ -9,6 +9,8 @@
 //! Nothing here fails: what lies beyond the times that PostgreSQL can hold is plus or minus infinity.
 
 pub mod bucket;
+#[cfg(test)]
+mod bucket_tests;
 pub mod civil;
 pub mod edge;
 pub mod nest;

@@ -18,6 +18,8 @@ pub mod events;
 mod events_tests;
 pub mod exclude;
 pub mod gathered;
+#[cfg(test)]
+mod known_tests;
 pub mod ordered;
 mod pattern;
 #[cfg(test)]

@@ -2,3 +2,5 @@
 
 pub mod counts;
 pub mod returns;
+#[cfg(test)]
+mod returns_tests;

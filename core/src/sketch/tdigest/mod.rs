@@ -20,6 +20,8 @@ pub mod working;
 #[cfg(test)]
 mod peers;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod tests;
 
 use super::stored::Stored;

@@ -1,7 +1,7 @@
 //! Tests against t-digests of other people: the crates datasketches and tdigest, which share no code with ours.
 
 use super::DEFAULT_COMPRESSION;
-use super::tests::{QS, distribution, rank_error, rollup, sketch_of};
+use super::samples::{QS, distribution, rank_error, rollup, sketch_of};
 use ::tdigest::TDigest;
 
 /// Rank errors at each of [`QS`], on average over eight seeds, of ours and of a peer's answers.

@@ -72,6 +72,7 @@ CREATE OR REPLACE FUNCTION tally_internal._suspects() RETURNS SETOF int
 LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- _fault() of 500 rollups one by one takes longer than all else of status. It finds nothing in a rollup that is not among these.
+    -- One may come twice: to make each single, the planner takes room for thousands of rows.
     RETURN QUERY
     SELECT r.id FROM tally.rollups r
       LEFT JOIN pg_class t ON t.oid = r.relation
@@ -84,10 +85,10 @@ BEGIN
         OR t.relhastriggers AND EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.oid AND g.tgtype & 3 = 3 AND NOT g.tgisinternal)
         OR has_table_privilege(r.owner::oid, s.oid, 'TRIGGER') IS NOT TRUE OR NOT has_any_column_privilege(r.owner::oid, s.oid, 'SELECT')
         OR NOT has_schema_privilege(r.owner::oid, s.relnamespace, 'USAGE') OR NOT has_schema_privilege(r.owner::oid, t.relnamespace, 'USAGE')
-    UNION
+    UNION ALL
     SELECT k.rollup_id FROM tally.keyed_rollups k JOIN tally.rollups r ON r.id = k.rollup_id
      WHERE NOT has_table_privilege(r.owner::oid, 'tally.identity_key', 'SELECT')
-    UNION
+    UNION ALL
     SELECT c.id FROM (SELECT r.id, r.source, r.time_column, r.time_type FROM tally.rollups r WHERE r.key IS NULL
                       UNION ALL SELECT r.id, r.source, unnest(r.key), NULL FROM tally.rollups r
                       UNION ALL SELECT r.id, r.source, x.name, NULL FROM tally.reads x JOIN tally.rollups r ON r.id = x.rollup_id
@@ -97,21 +98,21 @@ BEGIN
                          c(id, relation, name, type)
       LEFT JOIN pg_attribute a ON a.attrelid = c.relation AND a.attname = c.name AND a.attnum > 0 AND NOT a.attisdropped
      WHERE a.attnum IS NULL OR a.atttypid <> c.type
-    UNION
+    UNION ALL
     SELECT v.rollup_id FROM tally.metric_views v LEFT JOIN pg_class c ON c.oid = v.view WHERE c.oid IS NULL
-    UNION
+    UNION ALL
     SELECT b.counts FROM tally.behaviours b, tally_internal._lost_views(b)
-    UNION
+    UNION ALL
     SELECT r.id FROM tally.members m JOIN pg_class c ON c.oid = m.member JOIN tally.rollups r ON r.source = m.source
      WHERE m.off OR c.relkind = 'f' OR (m.member = m.source AND NOT r.id = ANY (m.rollups))
-    UNION
+    UNION ALL
     SELECT n.rollup_id FROM tally.cluster_nodes n WHERE n.failed_since IS NOT NULL;
     IF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
         RETURN QUERY SELECT r.id FROM tally.rollups r WHERE tally_internal._distributed(r.source) IS NOT NULL;
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._suspects() IS
-'The rollups that may have a fault, found by a few joins. Each rollup with a fault is among them.';
+'The rollups that may have a fault, found by a few joins. Each rollup with a fault is among them, some twice.';
 
 CREATE OR REPLACE FUNCTION tally_internal._refreshers() RETURNS TABLE (rollup_id int, pid int, waits_for int[])
 LANGUAGE sql STABLE ROWS 1 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

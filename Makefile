@@ -95,7 +95,7 @@ bench-hosted: ## CPU time of the hosted edition beside what PostgreSQL does by i
 bench-experiment: ## statistics of experiments against what they promise, by simulation; ROUNDS=20000; PART=speed EVENTS=… against plain SQL
 	@bench/experiment/run.sh
 
-bench-micro: ## nanoseconds a row of the sketches' transitions
+bench-micro: ## nanoseconds of processor time a row of the sketches' transitions, beside the crate tdigest
 	@bench/micro/run.sh
 
 freeze: ## sql/upgrade/frozen/<version>, the hashes of what databases of this version store

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Owns `make bench-micro`: nanoseconds a row of the transitions' pure code, by criterion. Needs no server.
+# Owns `make bench-micro`: nanoseconds of processor time a row of the transitions' pure code, by criterion. Needs no server.
 
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib/common.sh"

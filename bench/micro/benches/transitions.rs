@@ -1,10 +1,47 @@
 //! Owns the microbenchmarks: nanoseconds a row of each transition, for groups of ten rows and for one large group.
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use cpu_time::ThreadTime;
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use criterion::{BatchSize, Throughput, criterion_group, criterion_main};
 use tally_core::funnel::{self, Event};
 use tally_core::sketch::stats::Stats;
 use tally_core::sketch::{Grow, hll, tdigest, topk, totals};
 use std::hint::black_box;
+use std::time::Duration;
+
+/// The processor time of the measuring thread, so that a busy machine gives the figures of a quiet one.
+struct ProcessorTime;
+
+type Criterion = criterion::Criterion<ProcessorTime>;
+
+impl Measurement for ProcessorTime {
+    type Intermediate = ThreadTime;
+    type Value = Duration;
+
+    fn start(&self) -> ThreadTime {
+        ThreadTime::now()
+    }
+
+    fn end(&self, began: ThreadTime) -> Duration {
+        began.elapsed()
+    }
+
+    fn add(&self, one: &Duration, other: &Duration) -> Duration {
+        *one + *other
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, time: &Duration) -> f64 {
+        time.as_nanos() as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
 
 fn until(words: &mut Vec<u64>, mut step: impl FnMut(&mut [u64]) -> Result<(), Grow>) {
     while let Err(Grow(needed)) = step(words) {
@@ -120,7 +157,11 @@ fn transitions(c: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default().sample_size(20).measurement_time(std::time::Duration::from_secs(1)).warm_up_time(std::time::Duration::from_millis(300));
+    config = criterion::Criterion::default()
+        .with_measurement(ProcessorTime)
+        .sample_size(20)
+        .measurement_time(Duration::from_secs(1))
+        .warm_up_time(Duration::from_millis(300));
     targets = transitions
 }
 criterion_main!(benches);

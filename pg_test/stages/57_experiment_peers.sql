@@ -174,6 +174,9 @@ SELECT refused($$SELECT tally.create_experiment('bad', 'exposures', 'unit', '{"c
 SELECT refused($$SELECT tally.create_experiment('bad', 'exposures', 'unit', '{"control": 0, "new": 0}', '{revenue}')$$, '22023', '%do not sum to 0%');
 SELECT refused($$SELECT tally.create_experiment('bad', 'exposures', 'unit', '{"control": -1, "new": 2}', '{revenue}')$$, '22023', '%weights of 0 or more%');
 SELECT refused($$SELECT tally.create_experiment('bad', 'exposures', 'unit', '{"control": 1}', '{revenue}')$$, '22023', '%two or more%');
+-- PostgreSQL's own errors came through: out of range, overflow, underflow.
+SELECT refused(format($$SELECT tally.create_experiment('bad', 'exposures', 'unit', '{"control": %s, "new": {"weight": 1e308}}', '{revenue}')$$, weight),
+    '22023', '%weights of 0 or more%') FROM unnest('{1e400,1e-400,1e200000,1e308,1e-308}'::text[]) weight;
 SELECT refused($$SELECT tally.create_experiment('bad', 'exposures', 'unit', '["control"]', '{revenue}')$$, '22023', '%must be an object%');
 SELECT refused($$SELECT tally.create_experiment('bad', 'exposures', 'unit', '{"a": 1, "b": 1}', '{revenue}')$$, '22023', '%a control that is one of its arms%');
 SELECT refused($$SELECT tally.create_experiment('bad', 'exposures', 'unit', '{"control": 1, "strange": 1}', '{revenue}', "window" => '-1 day')$$, '22023',

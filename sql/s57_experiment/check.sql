@@ -30,15 +30,19 @@ BEGIN
                                                                          COALESCE(arms::text, 'NULL')),
             'An arm is {"name": weight}, or {"name": {"weight": weight, …}} with parameters of the arm.', again);
     END IF;
-    SELECT string_agg(format('%s: %s', e.key, e.value), ', ') INTO bad FROM json_each(arms) e
-     WHERE e.key = '' OR CASE json_typeof(e.value) WHEN 'number' THEN (e.value #>> '{}')::float8 < 0
-           WHEN 'object' THEN json_typeof(e.value -> 'weight') IS DISTINCT FROM 'number' OR (e.value ->> 'weight')::float8 < 0 ELSE true END;
+    SELECT string_agg(format('%s: %s', e.key, e.value), ', ') INTO bad FROM json_each(arms) e,
+           LATERAL (SELECT CASE json_typeof(e.value) WHEN 'number' THEN e.value #>> '{}'
+                                WHEN 'object' THEN CASE json_typeof(e.value -> 'weight') WHEN 'number' THEN e.value ->> 'weight' END END) w(given)
+     -- A number of json may be greater, or nearer to 0, than float8 holds, and so may be what is computed of several.
+     WHERE e.key = '' OR w.given IS NULL OR CASE WHEN length(w.given) > 400 OR w.given ~ '[eE][+-]?[0-9]{4}' THEN true
+           ELSE w.given::numeric <> 0 AND w.given::numeric NOT BETWEEN 1e-100 AND 1e100 END;
     SELECT sum((CASE json_typeof(e.value) WHEN 'object' THEN e.value ->> 'weight' ELSE e.value #>> '{}' END)::float8) INTO total FROM json_each(arms) e
      WHERE bad IS NULL;
     IF bad IS NOT NULL OR total IS NULL OR total <= 0 OR (SELECT count(DISTINCT e.key) < 2 OR count(*) > count(DISTINCT e.key) FROM json_each(arms) e) THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
             format('arms of experiment %L must be two or more, each once, with weights of 0 or more that do not sum to 0, got %s', label, arms),
-            COALESCE('Wrong is ' || bad || '.', format('The weights sum to %s.', COALESCE(total, 0))), again);
+            COALESCE('Wrong is ' || left(bad, 1000) || '. A weight is 0, or from 1e-100 to 1e100.', format('The weights sum to %s.', COALESCE(total, 0))),
+            again);
     END IF;
     RETURN QUERY SELECT e.key, (CASE json_typeof(e.value) WHEN 'object' THEN e.value ->> 'weight' ELSE e.value #>> '{}' END)::float8 / total,
         CASE json_typeof(e.value) WHEN 'object' THEN e.value::jsonb - 'weight' ELSE '{}' END, e.n FROM json_each(arms) WITH ORDINALITY e(key, value, n);

@@ -31,7 +31,7 @@ BEGIN
             detail := 'pg_cron is not in shared_preload_libraries, so nothing runs its jobs';
             hint := 'ALTER SYSTEM SET shared_preload_libraries = ''pg_cron'';  -- and what else is in it; then restart the server';
         -- An owner that is no superuser may be forbidden to see this one.
-        ELSIF COALESCE(CASE WHEN pg_has_role(current_user, 'pg_read_all_settings', 'USAGE') THEN current_setting('cron.database_name', true) END,
+        ELSIF COALESCE(CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN current_setting('cron.database_name', true) END,
                        current_database()) <> current_database() THEN
             detail := format('pg_cron serves the database %I, not this one', current_setting('cron.database_name', true));
             hint := format('ALTER SYSTEM SET cron.database_name = %L;  -- then restart the server', current_database());

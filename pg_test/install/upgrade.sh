@@ -11,7 +11,7 @@
 
 reason=$(roots_possible) || skip_all "$reason"
 git rev-parse --quiet --verify '382f689^{commit}' >/dev/null || skip_all "this clone does not hold the commit of 0.1.0: git fetch --unshallow"
-old=$(bash pg_test/install/package_0_1_0.sh | tail -n 1)
+old=$(bash pg_test/install/package_0_1_0.bash | tail -n 1)
 new=$(scripts/deb.sh | tail -n 1)
 
 folder=$(root_open "deb-upgrade-$PG_MAJOR" "$(root_variant "${ROOT_SUITES[$PG_MAJOR]}" "postgresql-$PG_MAJOR")") ||

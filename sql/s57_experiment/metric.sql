@@ -1,5 +1,9 @@
 -- Owns: create_experiment_metric and drop_experiment_metric. A metric says what is measured of a unit. Experiments use it by its name.
 
+CREATE OR REPLACE FUNCTION tally_internal._is_share_kind(kind text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT kind IN ('proportion', 'retention', 'funnel') $$;
+COMMENT ON FUNCTION tally_internal._is_share_kind(text) IS 'Whether metrics of a kind are shares: of each unit they say only whether it did something.';
+
 CREATE OR REPLACE FUNCTION tally.create_experiment_metric(
     name        text,
     source      regclass,

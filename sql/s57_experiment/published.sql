@@ -13,7 +13,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r      tally.rollups;
     shares boolean := e.definition ->> 'ends' IS NOT NULL AND EXISTS (SELECT FROM tally.experiment_cells c
-        WHERE c.experiment_id = e.id AND c.definition ->> 'kind' IN ('proportion', 'retention', 'funnel'));
+        WHERE c.experiment_id = e.id AND tally_internal._is_share_kind(c.definition ->> 'kind'));
 BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = e.arrivals;
     PERFORM tally_internal._refuse('insufficient_privilege',

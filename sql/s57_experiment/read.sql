@@ -153,7 +153,7 @@ BEGIN
           FROM tally.experiment_report(tally_internal._with_schema(e.schema, e.name), $2, true, $3, $4) x
     ), s AS (SELECT LEAST(1, GREATEST(0.001, max(GREATEST(abs(l), abs(h))))) AS span FROM r WHERE l IS NOT NULL)
     SELECT r.metric, r.labels, r.arm, r.units,
-           CASE WHEN c.definition ->> 'kind' IN ('proportion', 'retention', 'funnel') THEN round((100 * r.value)::numeric, 2) || ' %'
+           CASE WHEN tally_internal._is_share_kind(c.definition ->> 'kind') THEN round((100 * r.value)::numeric, 2) || ' %'
                 ELSE tally_internal._figure(r.value) END,
            tally_internal._percent(r.lift) || format(' (%s to %s)', tally_internal._percent(r.l), tally_internal._percent(r.h)),
            tally_internal._interval_picture(r.l, r.lift, r.h, s.span), CASE WHEN r.arm = e.definition ->> 'control'

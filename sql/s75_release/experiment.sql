@@ -22,7 +22,7 @@ BEGIN
     SELECT * INTO r FROM tally.rollups x WHERE x.id = e.arrivals;
     PERFORM tally_internal._owned_rollup(r.id, tally_internal._current_role()), tally_internal._check_segments(e, by);
     dims := ARRAY['arm'] || by || ARRAY(SELECT c.metric FROM tally.experiment_cells c WHERE c.experiment_id = e.id AND CASE WHEN metrics IS NULL
-        THEN c.definition ->> 'kind' IN ('proportion', 'retention', 'funnel')
+        THEN tally_internal._is_share_kind(c.definition ->> 'kind')
         ELSE c.metric IN (SELECT (tally_internal._experiment_cell(e, m)).metric FROM unnest(metrics) m) END ORDER BY c.place);
     made := jsonb_populate_record(made, jsonb_build_object('name', parts[array_upper(parts, 1)], 'rollup_id', r.id,
         'owner', tally_internal._current_role()::text, 'dimensions', dims, 'measures', '{}'::text[], 'people', 'units', 'k', k, 'hierarchies', '[]'::jsonb,

@@ -8,7 +8,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         'given', (SELECT jsonb_object_agg(g.key, g.value) FROM jsonb_each(e.definition) g WHERE g.key = ANY ('{unit,arm,arms,time_column,experiment_column,'
             'experiment_key,where,dimensions,starts,ends,twice,zone}'::text[])),
         'metrics', (SELECT COALESCE(jsonb_object_agg(c.metric, c.definition), '{}') FROM tally.experiment_cells c
-                     WHERE c.experiment_id = e.id AND c.metric = ANY ($2) AND c.definition ->> 'kind' IN ('proportion', 'retention', 'funnel')))
+                     WHERE c.experiment_id = e.id AND c.metric = ANY ($2) AND tally_internal._is_share_kind(c.definition ->> 'kind')))
       FROM tally.experiments e WHERE e.id = $1
 $$;
 COMMENT ON FUNCTION tally_internal._experiment_definition(int, text[]) IS
@@ -52,7 +52,7 @@ BEGIN
     END IF;
     again := format('SELECT tally.create_experiment_release(%L, %L);', made.name, tally_internal._called(e));
     shares := ARRAY(SELECT c.metric FROM tally.experiment_cells c WHERE c.experiment_id = e.id
-                       AND c.definition ->> 'kind' IN ('proportion', 'retention', 'funnel') ORDER BY c.place);
+                       AND tally_internal._is_share_kind(c.definition ->> 'kind') ORDER BY c.place);
     names := ARRAY(SELECT d ->> 'name' FROM jsonb_array_elements(e.definition -> 'dimensions') d);
     bad := (SELECT COALESCE(d, 'NULL') FROM unnest(made.dimensions[2:]) d WHERE d IS NULL OR d <> ALL (shares || names) LIMIT 1);
     IF bad IS NOT NULL OR made.dimensions[1] IS DISTINCT FROM 'arm' OR NOT made.dimensions[2:] && shares OR cardinality(made.dimensions) > 6

@@ -41,27 +41,17 @@ SELECT tally.create_experiment_metric('buys twice', 'app.bought_twice', kind => 
 SELECT tally.create_experiment('two', 'app.seen_twice', unit => 'unit', arms => '{"control": 1, "new": 1}', metrics => '{buys once,buys twice}',
     "window" => '2 days', covariate_days => 0, ends => '2026-03-22', with_data => true);
 SELECT tally.create_metric('units seen', (SELECT r.name FROM tally.rollups r JOIN tally.experiments e ON e.arrivals = r.id WHERE e.name = 'button'), 'units');
-CREATE FUNCTION app.answer(query text) RETURNS text[] LANGUAGE plpgsql SECURITY INVOKER AS $$
-DECLARE
-    detail_ text;
-    hint_ text;
-BEGIN
-    EXECUTE query;
-    RETURN NULL;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS detail_ = PG_EXCEPTION_DETAIL, hint_ = PG_EXCEPTION_HINT;
-    RETURN ARRAY[SQLSTATE, SQLERRM, detail_, hint_];
-END $$;
-CREATE TEMP TABLE said AS SELECT q.what, q.query, app.answer(q.query) AS parts, q.state FROM (VALUES
+\ir ../message_of.psql
+CREATE TEMP TABLE said AS SELECT q.what, q.wanted, m.* FROM (VALUES
     ('a mean', $$SELECT tally.create_experiment_release('app.x', 'button', metrics => '{spends}')$$, '0A000'),
     ('no end', $$SELECT tally.create_experiment_release('app.x', 'endless')$$, '55000'),
     ('no such dimension', $$SELECT tally.create_experiment_release('app.x', 'button', by => '{city}')$$, '42703'),
     ('no such metric', $$SELECT tally.create_experiment_release('app.x', 'button', metrics => '{clicks}')$$, '42704'),
     ('k of one', $$SELECT tally.create_experiment_release('app.x', 'button', k => 1)$$, '22023'),
     ('a release of its rollup by hand', $$SELECT tally.create_release('app.x', r.name, '{arm}', people => 'units')
-        FROM tally.rollups r JOIN tally.experiments e ON e.arrivals = r.id WHERE e.name = 'button'$$, '42703')) q(what, query, state);
-SELECT is(parts[1], state, 'refused: ' || what) FROM said;
-SELECT ok(parts[3] IS NOT NULL AND parts[4] IS NOT NULL, 'in four parts: ' || what) FROM said;
+        FROM tally.rollups r JOIN tally.experiments e ON e.arrivals = r.id WHERE e.name = 'button'$$, '42703')) q(what, query, wanted), message_of(q.query) m;
+SELECT is(state, wanted, 'refused: ' || what) FROM said;
+SELECT ok(message <> '' AND detail <> '' AND hint <> '', 'in four parts: ' || what) FROM said;
 SELECT is(tally.create_experiment_release('button_released', 'button', by => '{country}')::text, 'button_released', 'a release');
 SELECT is(tally.create_experiment_release('button_released', 'button', by => '{country}')::text, 'button_released', 'the same again');
 GRANT SELECT ON button_released TO tally_reader;
@@ -71,9 +61,10 @@ SELECT tally.create_rollup('views', 'app.shown', 'at', '1 day', measures => '{"p
 SELECT tally.create_rollup('of_units', (SELECT r.relation FROM tally.rollups r JOIN tally.experiment_cells c ON c.unit_values = r.id JOIN tally.experiments e
     ON e.id = c.experiment_id WHERE e.name = 'endless'), 'first_at', '1 day', dimensions => '["arm"]', measures => '{"people": "tally.hll(unit)"}',
     with_data => true);
-SELECT is((app.answer(format('SELECT tally.create_release(''app.x'', %L, ''{}'')', r)))[1:2],
-    ARRAY['42710', format('release ''x'' would show the rows of %s once more', t)], 'bug: two releases of one experiment''s rows, by ' || r)
-  FROM (VALUES ('sales', 'app.bought'), ('views', 'app.shown'), ('of_units', 'app.shown, app.bought')) v(r, t);
+SELECT is(ARRAY[m.state, m.message], ARRAY['42710', format('release ''x'' would show the rows of %s once more', t)],
+    'bug: two releases of one experiment''s rows, by ' || r)
+  FROM (VALUES ('sales', 'app.bought'), ('views', 'app.shown'), ('of_units', 'app.shown, app.bought')) v(r, t),
+       message_of(format('SELECT tally.create_release(''app.x'', %L, ''{}'')', r)) m;
 SELECT is((SELECT count(*) FROM tally.refresh_release('button_released', as_of => '2026-03-24 23:59Z')), 0::bigint, 'nothing before the last window is past');
 RESET SESSION AUTHORIZATION; SET SESSION AUTHORIZATION tally_reader;
 SET client_min_messages = error;
@@ -171,8 +162,8 @@ SELECT lives_ok(statement, 'definitions() has its statement, which changes nothi
 SELECT is((SELECT count(*) FROM tally.releases WHERE name = 'button_released'), 1::bigint, 'there is one of it');
 DROP VIEW app.shares;
 SELECT tally.drop_release('button_released');
-SELECT is((app.answer($$SELECT tally.create_experiment_release('app.again', 'button')$$))[1:2],
-    ARRAY['42710', 'release ''again'' would show rows of 2026-03-02 00:00:00+00 to 2026-03-25 00:00:00+00 once more'], 'never again');
+SELECT is(ARRAY[m.state, m.message], ARRAY['42710', 'release ''again'' would show rows of 2026-03-02 00:00:00+00 to 2026-03-25 00:00:00+00 once more'],
+    'never again') FROM message_of($$SELECT tally.create_experiment_release('app.again', 'button')$$) m;
 SELECT tally.drop_experiment(e) FROM unnest('{button,endless,two}'::text[]) e;
 \ir epilogue.psql
 SELECT * FROM finish();

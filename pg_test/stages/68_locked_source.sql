@@ -28,21 +28,11 @@ SELECT is((SELECT s.state FROM tally.status s WHERE s.rollup = 'b1'), 'fresh', '
 INSERT INTO b VALUES (public.at(70), 1);
 CALL tally.backfill();
 SELECT is((SELECT sum(n) FROM b1), 11::numeric, 'a backfill of all goes on with the others');
-CREATE FUNCTION public.said(call text) RETURNS text[] LANGUAGE plpgsql AS $$
-DECLARE
-    d text;
-    h text;
-BEGIN
-    EXECUTE call;
-    RETURN NULL;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS d = PG_EXCEPTION_DETAIL, h = PG_EXCEPTION_HINT;
-    RETURN ARRAY[SQLSTATE, SQLERRM, d, h];
-END $$;
-CREATE TABLE told AS SELECT public.said($$SELECT tally_internal._backfill_unit((SELECT id FROM tally.rollups WHERE name = 'a1'), NULL, now())$$) AS s;
-SELECT is((SELECT s[1:2] || s[4] FROM told), ARRAY['55P03', 'public.a is locked, so the backfill of ''a1'' cannot go on', 'CALL tally.backfill(''a1'');'],
-    'a backfill by name says it');
-SELECT matches((SELECT s[3] FROM told), '^It is locked by pid \d+', 'and who has it');
+\ir ../message_of.psql
+CREATE TABLE told AS SELECT m.* FROM message_of($$SELECT tally_internal._backfill_unit((SELECT id FROM tally.rollups WHERE name = 'a1'), NULL, now())$$) m;
+SELECT results_eq('SELECT state, message, hint FROM told',
+    $$VALUES ('55P03', 'public.a is locked, so the backfill of ''a1'' cannot go on', 'CALL tally.backfill(''a1'');')$$, 'a backfill by name says it');
+SELECT matches((SELECT detail FROM told), '^It is locked by pid \d+', 'and who has it');
 SELECT results_eq($$SELECT threshold, opened, left(error, 5) FROM tally.evaluate(public.at(0)) ORDER BY 1$$,
     $$VALUES ('on a', 0, '55P03'), ('on b', 1, NULL)$$, 'a threshold on the locked table fails alone');
 SELECT dblink_exec('other', 'ROLLBACK');

@@ -27,25 +27,15 @@ GRANT SELECT ON entries TO PUBLIC;
 SELECT bag_eq('SELECT entry FROM entries', $$SELECT DISTINCT split_part(e::text, '(', 1) FROM unnest(tally_internal._clock_entries()) e$$,
     'the list of entries is whole');
 -- What a refusal says.
-CREATE FUNCTION public.said(call text) RETURNS text[] LANGUAGE plpgsql AS $$
-DECLARE
-    d text;
-    h text;
-BEGIN
-    EXECUTE call;
-    RETURN NULL;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS d = PG_EXCEPTION_DETAIL, h = PG_EXCEPTION_HINT;
-    RETURN ARRAY[SQLSTATE, SQLERRM, d, h];
-END $$;
+\ir ../message_of.psql
 SET ROLE tally_nobody;
-CREATE TEMP TABLE told AS SELECT e.entry, public.said(e.call) AS s FROM entries e;
+CREATE TEMP TABLE told AS SELECT e.entry, m.* FROM entries e, message_of(e.call) m;
 RESET ROLE;
-SELECT bag_eq('SELECT entry, s[1] FROM told', $$SELECT entry, '42501' FROM entries$$, 'a role without the right is refused by each');
-SELECT is_empty($$SELECT entry, s FROM told
-    WHERE s[2] NOT LIKE 'tally.%acts for every owner, so only a superuser and roles to which it was granted may call it, got tally_nobody'
-    OR s[2] LIKE '%permission denied%'
-    OR s[3] NOT LIKE 'Those are %, and their members.' OR s[4] NOT LIKE 'GRANT EXECUTE ON ROUTINE tally.%) TO tally_nobody;  -- by a superuser'$$,
+SELECT bag_eq('SELECT entry, state FROM told', $$SELECT entry, '42501' FROM entries$$, 'a role without the right is refused by each');
+SELECT is_empty($$SELECT * FROM told
+    WHERE message NOT LIKE 'tally.%acts for every owner, so only a superuser and roles to which it was granted may call it, got tally_nobody'
+    OR message LIKE '%permission denied%'
+    OR detail NOT LIKE 'Those are %, and their members.' OR hint NOT LIKE 'GRANT EXECUTE ON ROUTINE tally.%) TO tally_nobody;  -- by a superuser'$$,
         'in four parts, which say who may');
 SELECT is((SELECT count(*) FROM tally.evaluations) + (SELECT count(*) FROM tally.probe_samples) + (SELECT count(*) FROM app.published) + (SELECT count(*)
     FROM app.r), 0::numeric::bigint, 'and nothing was done');
@@ -66,7 +56,7 @@ SELECT throws_ok('SELECT * FROM tally.stop()', '42501', 'the clock is stopped by
 RESET ROLE;
 
 -- The hint of a refusal works, as it stands, and for that entry alone.
-SELECT lives_ok((SELECT s[4] FROM told WHERE entry = 'tally.maintain'), 'the hint can be run');
+SELECT lives_ok((SELECT hint FROM told WHERE entry = 'tally.maintain'), 'the hint can be run');
 SET ROLE tally_nobody;
 SELECT lives_ok('SELECT tally.maintain()', 'then the call works');
 SELECT throws_ok('SELECT * FROM tally.evaluate()', '42501', NULL, 'and no other');
@@ -104,7 +94,7 @@ RESET ROLE;
 -- And one takes it back.
 SELECT cmp_ok(cardinality(tally.revoke_access('tally_clock')), '>=', 9, 'what was taken is said');
 SET ROLE tally_clock;
-SELECT is((SELECT count(*) FROM entries e WHERE (public.said(e.call))[1] = '42501'), 8::bigint, 'each refuses again');
+SELECT is((SELECT count(*) FROM entries e, message_of(e.call) m WHERE m.state = '42501'), 8::bigint, 'each refuses again');
 SELECT throws_ok('SELECT * FROM tally.start()', '42501', NULL, 'start too');
 RESET ROLE;
 SELECT * FROM finish();

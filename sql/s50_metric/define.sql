@@ -151,6 +151,7 @@ BEGIN
               FROM tally.metrics x JOIN tally.rollups r ON r.id = x.rollup_id WHERE x.name IN (SELECT w.name FROM tally_internal._readings($1) w));
     END IF;
     IF found_.id IS NULL THEN
+        PERFORM tally_internal._refuse_ratio(name);
         PERFORM tally_internal._refuse('undefined_object', format('metric %L does not exist', name),
             COALESCE('Metrics most like it: ' || tally_internal._closest_names(name, (SELECT array_agg(m.name) FROM tally.metrics m)) || '.',
                               'There is no metric yet.'),
@@ -177,7 +178,14 @@ COMMENT ON FUNCTION tally_internal._called(tally.metrics) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._drop_metric(m tally.metrics) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    users text[] := ARRAY(SELECT tally_internal._called(x) FROM tally.ratios x WHERE m.id IN (x.metric_id, x.divisor_id) ORDER BY x.id);
 BEGIN
+    IF users <> '{}' THEN
+        PERFORM tally_internal._refuse('dependent_objects_still_exist', format('metric %L cannot be dropped: ratios are made of it', m.name),
+            format('Those are %s.', (SELECT string_agg(quote_literal(u), ', ') FROM unnest(users) u)),
+            (SELECT string_agg(format('SELECT tally.drop_metric(%L);', u), ' ') FROM unnest(users) u));
+    END IF;
     PERFORM tally_internal._announce('metric_drops', m.id);
     PERFORM tally_internal._forget_metric(m.id);
     PERFORM tally_internal._build_metrics_view(m.rollup_id);
@@ -190,20 +198,36 @@ END $$;
 COMMENT ON FUNCTION tally_internal._drop_metric(tally.metrics) IS 'Drops a metric and its column of the flat view, with the caller''s rights.';
 
 CREATE OR REPLACE FUNCTION tally.drop_metric(name text) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT tally_internal._drop_metric(tally_internal._metric($1)) $$;
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    x tally.ratios := tally_internal._find_ratio(name);
+BEGIN
+    IF x.id IS NOT NULL THEN
+        PERFORM tally_internal._forget_ratio(x.id);
+    ELSE
+        PERFORM tally_internal._drop_metric(tally_internal._metric(name));
+    END IF;
+END $$;
 COMMENT ON FUNCTION tally.drop_metric(text) IS
-'Drops a metric and its column of the flat view. Refused while thresholds watch it or other views stand on the column.';
+'Drops a metric and its column of the flat view, or a ratio. Refused while thresholds watch it, ratios are made of it or other views stand on the column.';
 
 CREATE OR REPLACE FUNCTION tally.rename_metric(name text, new_name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    m tally.metrics := tally_internal._metric(name);
+    x tally.ratios := tally_internal._find_ratio(name);
+    m tally.metrics;
 BEGIN
+    IF x.id IS NOT NULL THEN
+        PERFORM tally_internal._store_ratio_name(x.id, new_name);
+        RETURN;
+    END IF;
+    m := tally_internal._metric(name);
     PERFORM tally_internal._check_metric_name(new_name, (SELECT r FROM tally.rollups r WHERE r.id = m.rollup_id));
     PERFORM tally_internal._store_metric_name(m.id, new_name);
     -- The column is renamed, so that views on it stay.
     EXECUTE (SELECT format('ALTER VIEW %s RENAME COLUMN %I TO %I', v.view, m.name, new_name) FROM tally.metric_views v WHERE v.rollup_id = m.rollup_id);
     PERFORM tally_internal._build_metrics_view(m.rollup_id);
 END $$;
-COMMENT ON FUNCTION tally.rename_metric(text, text) IS 'Renames a metric and its column of the flat view; thresholds, incidents and views on it follow.';
+COMMENT ON FUNCTION tally.rename_metric(text, text) IS
+'Renames a metric and its column of the flat view, or a ratio; thresholds, incidents, ratios and views on it follow.';

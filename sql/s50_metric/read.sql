@@ -116,7 +116,8 @@ CREATE OR REPLACE FUNCTION tally.timeseries(
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET tally.guard = '' SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
-    m      tally.metrics := tally_internal._metric(metric);
+    ratio  tally.ratios := tally_internal._find_ratio(metric);
+    m      tally.metrics;
     r      tally.rollups;
     rule   text;
     source text;
@@ -130,7 +131,12 @@ DECLARE
     bound  text;
     again  text;
 BEGIN
-    PERFORM tally_internal._check_fill(fill, m.name);
+    PERFORM tally_internal._check_fill(fill, metric);
+    IF ratio.id IS NOT NULL THEN
+        RETURN QUERY SELECT * FROM tally_internal._ratio_series(ratio, since, until, bucket, by, COALESCE("where", '{}'), live, as_of, fill);
+        RETURN;
+    END IF;
+    m := tally_internal._metric(metric);
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     PERFORM tally_internal._check_dimensions(r, by, 'by');
     SELECT a.first, a.last, a.most INTO first, last, most
@@ -205,13 +211,16 @@ CREATE OR REPLACE FUNCTION tally.metric_value(
 ) RETURNS float8
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET tally.guard = '' SET jit = off AS $$
 DECLARE
-    m      tally.metrics := tally_internal._metric(metric);
+    ratio  tally.ratios := tally_internal._find_ratio(metric);
+    m      tally.metrics;
     r      tally.rollups;
     first  timestamptz;
     last   timestamptz;
     result float8;
     released text;
 BEGIN
+    IF ratio.id IS NOT NULL THEN RETURN tally_internal._ratio_value(ratio, since, until, COALESCE("where", '{}'), live, as_of); END IF;
+    m := tally_internal._metric(metric);
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     SELECT a.first, a.last INTO first, last
       FROM tally_internal._asked_range(r, since, until, as_of, format('SELECT tally.metric_value(%L', tally_internal._called(m))) a;

@@ -53,23 +53,84 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._metric_as(text) IS 'The metric of a name, called as it was written.';
 
+CREATE OR REPLACE FUNCTION tally_internal._asked_metrics(metrics text[]) RETURNS TABLE (n bigint, written text, m tally.metrics, x tally.ratios)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    FOR n, written IN SELECT w.n, w.name FROM unnest(metrics) WITH ORDINALITY w(name, n) LOOP
+        x := tally_internal._find_ratio(written);
+        IF x.id IS NULL THEN
+            m := tally_internal._metric_as(written);
+            RETURN NEXT;
+            CONTINUE;
+        END IF;
+        SELECT o.* INTO m FROM tally.metrics o WHERE o.id = x.metric_id;
+        m.name := tally_internal._part_name(n, 'number');
+        RETURN NEXT;
+        SELECT o.* INTO m FROM tally.metrics o WHERE o.id = x.divisor_id;
+        m.name := tally_internal._part_name(n, 'divisor');
+        RETURN NEXT;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._asked_metrics(text[]) IS
+'The metrics of a report in order, called as they were written; of a ratio its two, x being the ratio.';
+
+CREATE OR REPLACE FUNCTION tally_internal._zone_asked(metrics text[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT r.zone FROM tally_internal._asked_metrics(metrics[:1]) a JOIN tally.rollups r ON r.id = (a.m).rollup_id LIMIT 1
+$$;
+COMMENT ON FUNCTION tally_internal._zone_asked(text[]) IS 'The zone on whose clock the range of a report is read: that of its first metric.';
+
+CREATE OR REPLACE FUNCTION tally_internal._part_name(n bigint, part text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT format('%s of the ratio in place %s', part, n) $$;
+COMMENT ON FUNCTION tally_internal._part_name(bigint, text) IS 'The column of a report''s query that holds a part of a ratio.';
+
+CREATE OR REPLACE FUNCTION tally_internal._ratio_part(x tally.ratios, bucket interval, by text[], "where" jsonb, first timestamptz, last timestamptz,
+                                                      people text, written text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF bucket IS NULL THEN
+        PERFORM tally_internal._check_ratio_whole(x, format('SELECT * FROM tally.report(%L, bucket => %L);', ARRAY[written],
+                                                            tally_internal._ratio_bucket(x)));
+    ELSIF people IS NOT NULL THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('people cannot be counted for ratio %L, which has a window, got %L', x.name, people),
+            'A window has other people than the bucket that it ends with.', format('SELECT * FROM tally.report(%L, bucket => %L);', ARRAY[written], bucket));
+    END IF;
+    RETURN format('SELECT q.bucket%s, q.value AS %I FROM tally_internal._ratio_series((SELECT x FROM tally.ratios x WHERE x.id = %s), %L, %L, %L, %L, %L, '
+                  'true, pg_catalog.now(), NULL) q',
+        (SELECT string_agg(format(', q.labels ->> %L AS %I', d, d), '' ORDER BY n) FROM unnest(by) WITH ORDINALITY b(d, n)), written, x.id,
+        tally_internal._utc_text(first), tally_internal._utc_text(last), bucket, by, "where");
+END $$;
+COMMENT ON FUNCTION tally_internal._ratio_part(tally.ratios, interval, text[], jsonb, timestamptz, timestamptz, text, text) IS
+'SQL text that yields a ratio with a window for a report: bucket, dimensions of by, the value under its written name.';
+
 CREATE OR REPLACE FUNCTION tally_internal._report_query(metrics text[], bucket interval, by text[], "where" jsonb, first timestamptz, last timestamptz,
                                              people text, k int, most int, guarded boolean, after text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    parts text[];
-    keys  text;
+    parts   text[];
+    columns text;
+    keys    text;
 BEGIN
-    SELECT array_agg(tally_internal._report_sql(CASE WHEN guarded THEN ARRAY(SELECT tally_internal._guarded(m, x.r) FROM unnest(x.ms) m) ELSE x.ms END,
-                                                x.r, bucket, by, "where", first, last, people, k, guarded) ORDER BY x.n) INTO parts
-      FROM (SELECT r, array_agg(m ORDER BY w.n) AS ms, min(w.n) AS n
-              FROM unnest(metrics) WITH ORDINALITY w(name, n) CROSS JOIN LATERAL tally_internal._metric_as(w.name) m JOIN tally.rollups r ON r.id = m.rollup_id
-                  GROUP BY r) x;
+    WITH asked AS MATERIALIZED (
+        SELECT a.*, COALESCE((a.x).metric_window, (a.x).divisor_window) IS NOT NULL AS slides FROM tally_internal._asked_metrics(metrics) a
+    )
+    SELECT array_agg(CASE WHEN p.ms IS NULL THEN tally_internal._ratio_part(p.x, bucket, by, "where", first, last, people, p.written)
+                          ELSE tally_internal._report_sql(CASE WHEN guarded THEN ARRAY(SELECT tally_internal._guarded(m, p.r) FROM unnest(p.ms) m)
+                                                               ELSE p.ms END, p.r, bucket, by, "where", first, last, people, k, guarded) END ORDER BY p.n),
+           (SELECT string_agg(CASE WHEN (c.x).id IS NULL OR c.slides THEN quote_ident(c.written)
+                                   ELSE format('tally_internal._quotient(%I, %I) AS %I', tally_internal._part_name(c.n, 'number'),
+                                               tally_internal._part_name(c.n, 'divisor'), c.written) END, ', ' ORDER BY c.n)
+              FROM (SELECT DISTINCT ON (a.n) a.* FROM asked a) c)
+      INTO parts, columns
+      FROM (SELECT r, NULL::tally.ratios AS x, NULL::text AS written, array_agg(a.m ORDER BY a.n) AS ms, min(a.n) AS n
+              FROM asked a JOIN tally.rollups r ON r.id = (a.m).rollup_id WHERE NOT a.slides GROUP BY r
+            UNION ALL
+            (SELECT DISTINCT ON (a.n) NULL::tally.rollups, a.x, a.written, NULL::tally.metrics[], a.n FROM asked a WHERE a.slides)) p;
     keys := NULLIF(concat_ws(', ', CASE WHEN bucket IS NOT NULL THEN 'bucket' END,
                              (SELECT string_agg(quote_ident(d), ', ' ORDER BY o) FROM unnest(by) WITH ORDINALITY b(d, o))), '');
     RETURN format('SELECT pg_catalog.row_to_json(report) FROM (SELECT %s FROM %s%s%s LIMIT %s) report',
-        concat_ws(', ', keys, (SELECT string_agg(quote_ident(m), ', ' ORDER BY o) FROM unnest(metrics) WITH ORDINALITY u(m, o))),
+        concat_ws(', ', keys, columns),
         -- Dimensions are never NULL, so whatever one rollup lacks, another one's row stands alone.
         (SELECT string_agg(CASE WHEN o = 1 THEN format('(%s) p1', p) WHEN keys IS NULL THEN format(' CROSS JOIN (%s) p%s', p, o)
                            ELSE format(' FULL JOIN (%s) p%s USING (%s)', p, o, keys) END, '' ORDER BY o)
@@ -114,7 +175,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     SELECT min(tally_internal._within_limits(r.owner, r.relation, r.zone, call, first, last)), max((tally_internal._limits(r.owner, r.relation)).min_people)
       INTO most, least_k
-      FROM tally.rollups r WHERE r.id IN (SELECT (tally_internal._metric(m)).rollup_id FROM unnest(metrics) m);
+      FROM tally.rollups r WHERE r.id IN (SELECT (a.m).rollup_id FROM tally_internal._asked_metrics(metrics) a);
 END $$;
 COMMENT ON FUNCTION tally_internal._report_limits(text[], timestamptz, timestamptz, text) IS
 'The most rows of a report and the least k that the limits of its rollups'' owners give the current role; an error where they do not let it ask.';
@@ -146,8 +207,7 @@ CREATE OR REPLACE FUNCTION tally.report(
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET tally.guard = '' SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
-    zone  text := CASE WHEN metrics[1] IS NULL THEN 'UTC'
-                       ELSE (SELECT r.zone FROM tally.rollups r WHERE r.id = (tally_internal._metric(metrics[1])).rollup_id) END;
+    zone  text := CASE WHEN metrics[1] IS NULL THEN 'UTC' ELSE tally_internal._zone_asked(metrics) END;
     first timestamptz := tally_internal._parse_since(since, as_of, 'since', zone);
     last  timestamptz := tally_internal._parse_since(until, as_of, 'until', zone);
     n     bigint;
@@ -191,13 +251,13 @@ DECLARE
     r       tally.rollups;
 BEGIN
     PERFORM tally_internal._check_metrics(metrics);
-    FOR r IN SELECT DISTINCT ON (x.id) x.* FROM unnest(metrics) n, LATERAL tally_internal._metric(n) m JOIN tally.rollups x ON x.id = m.rollup_id LOOP
+    FOR r IN SELECT DISTINCT ON (o.id) o.* FROM tally_internal._asked_metrics(metrics) a JOIN tally.rollups o ON o.id = (a.m).rollup_id LOOP
         PERFORM tally_internal._check_dimensions(r, by, 'by');
     END LOOP;
     SELECT string_agg(format('%I %s', c.name, c.type), ', ' ORDER BY c.place, c.n) INTO columns
       FROM (SELECT 'bucket' AS name, 'timestamptz' AS type, 1 AS place, 1::bigint AS n WHERE bucket IS NOT NULL
             UNION ALL SELECT d, 'text', 2, n FROM unnest(by) WITH ORDINALITY x(d, n)
-            UNION ALL SELECT (tally_internal._metric(m)).name, 'float8', 3, n FROM unnest(metrics) WITH ORDINALITY x(m, n)) c;
+            UNION ALL SELECT m, 'float8', 3, n FROM unnest(metrics) WITH ORDINALITY x(m, n)) c;
     RETURN format('SELECT x.* FROM tally.report(%L%s) j, pg_catalog.json_to_record(j) AS x(%s)', metrics,
         (SELECT string_agg(format(', %I => %L', a.name, a.value), '' ORDER BY a.n)
            FROM (VALUES (1, 'since', since), (2, 'until', until), (3, 'bucket', bucket::text), (4, 'by', NULLIF(by, '{}')::text),

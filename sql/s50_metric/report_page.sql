@@ -53,7 +53,7 @@ DECLARE
     beyond text;
     rows   json[];
 BEGIN
-    zone := (SELECT r.zone FROM tally.rollups r WHERE r.id = (tally_internal._metric(metrics[1])).rollup_id);
+    zone := tally_internal._zone_asked(metrics);
     first := tally_internal._parse_since(COALESCE(after ->> 'since', since), as_of, 'since', zone);
     last := tally_internal._parse_since(COALESCE(after ->> 'until', until), as_of, 'until', zone);
     IF NOT isfinite(first) OR NOT isfinite(last) THEN

@@ -3,8 +3,9 @@
 -- As with rollups: everyone may see what is defined, and only the engine's functions write it.
 ALTER TABLE tally.metrics DISABLE ROW LEVEL SECURITY;
 ALTER TABLE tally.metric_views DISABLE ROW LEVEL SECURITY;
+ALTER TABLE tally.ratios DISABLE ROW LEVEL SECURITY;
 ALTER TABLE tally.limits DISABLE ROW LEVEL SECURITY;
-GRANT SELECT ON tally.metrics, tally.metric_views, tally.limits TO PUBLIC;
+GRANT SELECT ON tally.metrics, tally.metric_views, tally.ratios, tally.limits TO PUBLIC;
 
 ALTER TABLE tally.probes ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS owner_sees ON tally.probes;

@@ -25,6 +25,7 @@ DECLARE
     old    tally.metrics;
 BEGIN
     PERFORM tally_internal._check_size(made::text, format('metric %L', made.name)), tally_internal._check_metric_name(made.name, r),
+        tally_internal._check_ratio_name(made.name, r),
         tally_internal._check_expression(made.expression), tally_internal._check_expression(made.resolved),
         tally_internal._check_type(made.type);
     IF r.key IS NOT NULL OR made.measures IS NULL OR EXISTS (SELECT FROM unnest(made.measures || made.samples) u WHERE u IS NOT NULL
@@ -71,7 +72,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tall
 DECLARE
     m tally.metrics := tally_internal._owned_metric(metric_id, tally_internal._caller(who));
 BEGIN
-    PERFORM tally_internal._check_metric_name(new_name, r), tally_internal._refuse_taken(tally_internal._metric_in(r, new_name), m)
+    PERFORM tally_internal._check_metric_name(new_name, r), tally_internal._check_ratio_name(new_name, r),
+            tally_internal._refuse_taken(tally_internal._metric_in(r, new_name), m)
        FROM tally.rollups r WHERE r.id = m.rollup_id;
     UPDATE tally.metrics x SET name = new_name, updated_at = now() WHERE x.id = m.id;
 END $$;
@@ -113,9 +115,11 @@ COMMENT ON FUNCTION tally_internal._store_metric_view(int, regclass, bigint) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._is_metric(schema text, name text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id WHERE m.name = $2 AND tally_internal._schema_of(r.relation) = $1)
+    SELECT EXISTS (SELECT FROM (SELECT m.name, m.rollup_id FROM tally.metrics m
+                                UNION ALL SELECT x.name, m.rollup_id FROM tally.ratios x JOIN tally.metrics m ON m.id = x.metric_id) k
+                     JOIN tally.rollups r ON r.id = k.rollup_id WHERE k.name = $2 AND tally_internal._schema_of(r.relation) = $1)
 $$;
-COMMENT ON FUNCTION tally_internal._is_metric(text, text) IS 'Whether a schema has a metric of a name.';
+COMMENT ON FUNCTION tally_internal._is_metric(text, text) IS 'Whether a schema has a metric or ratio of a name.';
 
 CREATE OR REPLACE FUNCTION tally_internal._store_probe(made tally.probes, who bigint DEFAULT tally_internal._me()) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$

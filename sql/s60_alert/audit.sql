@@ -42,6 +42,7 @@ COMMENT ON FUNCTION tally_internal._audit() IS 'AFTER ROW trigger that writes th
 REVOKE ALL ON FUNCTION tally_internal._audit() FROM PUBLIC;
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.thresholds FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.metrics FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
+CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON tally.ratios FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
 CREATE OR REPLACE TRIGGER audit AFTER INSERT OR UPDATE OF query, unit, description, direction, every, keep, enabled
     OR DELETE ON tally.probes FOR EACH ROW EXECUTE FUNCTION tally_internal._audit();
 

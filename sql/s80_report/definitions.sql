@@ -60,6 +60,15 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._metric_definitions() IS 'Metrics as statements.';
 
+CREATE OR REPLACE FUNCTION tally_internal._ratio_definitions() RETURNS TABLE (id int, kind text, name text, owner text, statement text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT x.id, 'ratio', x.name, n.owner::text, tally_internal._definition_call('create_ratio', x.name, ARRAY[
+               ['metric', tally_internal._called(n)], ['divisor', tally_internal._called(d)], ['metric_window', x.metric_window::text],
+               ['divisor_window', x.divisor_window::text], ['unit', x.unit], ['description', x.description], ['direction', NULLIF(x.direction, 'neutral')]])
+      FROM tally.ratios x JOIN tally.metrics n ON n.id = x.metric_id JOIN tally.metrics d ON d.id = x.divisor_id
+$$;
+COMMENT ON FUNCTION tally_internal._ratio_definitions() IS 'Ratios of metrics as statements.';
+
 CREATE OR REPLACE FUNCTION tally_internal._experiment_definitions() RETURNS TABLE (stage int, id int, kind text, name text, owner text, statement text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 1, NULL::int, 'experiment metric', m.name, m.owner::text, tally_internal._definition_call('create_experiment_metric', m.name, ARRAY[
@@ -206,6 +215,7 @@ SET extra_float_digits = 1 SET bytea_output = 'hex' SET quote_all_identifiers = 
             UNION ALL SELECT e.* FROM tally_internal._experiment_definitions() e
             UNION ALL SELECT o.* FROM tally_internal._owned_definitions() o
             UNION ALL SELECT 2, m.* FROM tally_internal._metric_definitions() m
+            UNION ALL SELECT 3, q.* FROM tally_internal._ratio_definitions() q
             UNION ALL SELECT 3, l.* FROM tally_internal._release_definitions() l
             UNION ALL SELECT 4, c.* FROM tally_internal._channel_definitions() c) d(stage, id, kind, name, owner, statement)
      ORDER BY 1
@@ -213,6 +223,6 @@ $$;
 COMMENT ON FUNCTION tally.definitions() IS
 'Everything that is defined and that you may see, as statements in the order in which to run them: packs, rollups, cluster rollups, funnels, retentions '
 'and sessions, how long sources keep their rows, required pseudonyms, '
-'metrics and probes, thresholds, channels (without secret and headers), inhibitions, routes, tasks, boards. '
+'metrics, ratios and probes, thresholds, channels (without secret and headers), inhibitions, routes, tasks, boards. '
 'Keep them under version control, or run them in another database that has the same sources. In the database from which they come they change nothing. The '
 'column owner says which role runs each.';

@@ -342,6 +342,9 @@ ALTER TABLE tally.probes ADD COLUMN last_ms float8;
 -- Limits of readers.
 -- FILE s50_metric/state/limits.sql
 
+-- Metrics made of two others.
+-- FILE s50_metric/state/ratios.sql
+
 ALTER TABLE tally.odd_rows RENAME COLUMN ever TO too_early;
 ALTER TABLE tally.odd_rows RENAME COLUMN never TO too_late;
 -- PostgreSQL 18 has a constraint for each NOT NULL, with the name that the column had.

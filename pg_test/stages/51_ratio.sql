@@ -168,6 +168,7 @@ SELECT results_eq($$SELECT divisor_window, unit FROM tally.ratios WHERE name = '
 SELECT results_eq($$SELECT action, name FROM tally.audit WHERE kind = 'ratios' ORDER BY id DESC LIMIT 2$$,
     $$VALUES ('change', 'stickiness'), ('change', 'revenue_per_person')$$, 'the audit says who changed it');
 CREATE ROLE tally_test_51_stranger;
+GRANT tally_test_51_stranger TO CURRENT_USER;
 GRANT USAGE ON SCHEMA app TO tally_test_51_stranger;
 SET ROLE tally_test_51_stranger;
 SELECT alike(message, 'metric ''revenue'' must exist and belong to tally_test_51_stranger', 'a stranger makes no ratio of another''s metrics')

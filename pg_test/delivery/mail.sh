@@ -98,4 +98,21 @@ is "$(poll_of mail >/dev/null 2>&1; echo $?)" 1 "one without addresses, and no v
 is "$(sql -c "SELECT n.status || ' ' || n.error FROM tally.notifications n JOIN tally.channels c ON c.id = n.channel_id
                   WHERE c.name = 'mail' AND n.attempts = 1")" \
     "pending ALERTS_EMAIL_FROM must be an address such as alerts@example.org, got ''" "and the message waits, with the reason"
+# An impact line of the owner's own told neither the value nor where, and no letter named its threshold.
+sql >/dev/null <<'SQL'
+SELECT tally.create_threshold('slow turns', query => 'SELECT ''beta'' AS world, 4200::float8 AS value', condition => '> 2500', severity => 'critical',
+    owner => 'ann', runbook => 'https://example.org/slow', impact => 'players wait');
+SELECT * FROM tally.evaluate(now() + interval '2 minutes');
+UPDATE tally.notifications SET not_before = now() WHERE status = 'pending';
+SQL
+poll_of 'of awf'
+is "$("$smtpd/bin/python" -c 'import json, sys; m = json.loads(open(sys.argv[1]).readlines()[-1]); print(m[4]); print(m[7])' "$folder/inbox" |
+        sed 's/since .*/since/; s/[0-9]*, critical/N, critical/; s/acknowledge(.*)/acknowledge(N)/')" "[CRITICAL] opened: players wait in world beta
+OPENED: players wait in world beta
+Incident N, critical, since
+Threshold: slow turns
+Value: 4200 (> 2500)
+Owner: ann
+Runbook: https://example.org/slow
+Acknowledge: SELECT tally.acknowledge(N);" "bug: a letter with an impact line of its own named neither threshold, value nor place"
 done_testing

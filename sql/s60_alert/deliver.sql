@@ -8,6 +8,27 @@ LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._slack(text) IS 'A text as Slack shows it, with nothing in it that Slack would act on.';
 
+CREATE OR REPLACE FUNCTION tally_internal._letter_line(e jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- An impact line of the owner's own need not say where it is.
+    SELECT concat_ws(' ', e ->> 'impact', 'in ' || (SELECT string_agg(format('%s %s', l.key, l.value), ', ' ORDER BY l.key) FROM jsonb_each_text(e -> 'labels') l
+                                                    WHERE strpos(e ->> 'impact', l.value) = 0))
+$$;
+COMMENT ON FUNCTION tally_internal._letter_line(jsonb) IS 'What is wrong and where, of a change as notifications hold it, in one sentence for an e-mail.';
+
+CREATE OR REPLACE FUNCTION tally_internal._letter_text(e jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT concat_ws(E'\n', format('%s: %s', upper(e ->> 'event'), tally_internal._letter_line(e)),
+        format('Incident %s, %s, since %s.', e ->> 'incident', e ->> 'severity',
+               to_char((e ->> 'opened_at')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')),
+        'Threshold: ' || (e ->> 'threshold'),
+        'Value: ' || tally_internal._format_number((e ->> 'value')::float8) || COALESCE(' ' || (e ->> 'unit'), '') || format(' (%s)', e ->> 'condition'),
+        'Owner: ' || (e ->> 'owner'), 'Runbook: ' || (e ->> 'runbook'), 'Link: ' || (e ->> 'link'),
+        'To do: ' || NULLIF((SELECT string_agg(a, '; ') FROM jsonb_array_elements_text(e -> 'suggested_actions') a), ''),
+        CASE WHEN e ->> 'status' = 'new' THEN format('Acknowledge: SELECT tally.acknowledge(%s);', e ->> 'incident') END)
+$$;
+COMMENT ON FUNCTION tally_internal._letter_text(jsonb) IS 'A change, as notifications hold it, as a paragraph of an e-mail.';
+
 CREATE OR REPLACE FUNCTION tally_internal._letter(n tally.notifications) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -15,13 +36,9 @@ DECLARE
 BEGIN
     RETURN jsonb_build_object('idempotency_key', n.idempotency_key,
         -- A subject is one line, whatever a label holds.
-        'subject', left(regexp_replace(format('[%s] %s: %s%s', upper(e ->> 'severity'), e ->> 'event', e ->> 'impact',
+        'subject', left(regexp_replace(format('[%s] %s: %s%s', upper(e ->> 'severity'), e ->> 'event', tally_internal._letter_line(e),
             CASE WHEN jsonb_array_length(n.events) > 1 THEN format(' (and %s more)', jsonb_array_length(n.events) - 1) END), '[[:cntrl:]]+', ' ', 'g'), 200),
-        'text', (SELECT string_agg(concat_ws(E'\n', format('%s: %s', upper(x.e ->> 'event'), x.e ->> 'impact'),
-                    format('Incident %s, %s, since %s.', x.e ->> 'incident', x.e ->> 'severity', x.e ->> 'opened_at'),
-                    'Owner: ' || (x.e ->> 'owner'), 'Runbook: ' || (x.e ->> 'runbook'), 'Link: ' || (x.e ->> 'link'),
-                    'To do: ' || NULLIF((SELECT string_agg(a, '; ') FROM jsonb_array_elements_text(x.e -> 'suggested_actions') a), '')), E'\n\n' ORDER BY x.no)
-                   FROM jsonb_array_elements(n.events) WITH ORDINALITY x(e, no)));
+        'text', (SELECT string_agg(tally_internal._letter_text(x.e), E'\n\n' ORDER BY x.no) FROM jsonb_array_elements(n.events) WITH ORDINALITY x(e, no)));
 END $$;
 COMMENT ON FUNCTION tally_internal._letter(tally.notifications) IS 'A notification as an e-mail: subject and text.';
 

@@ -128,6 +128,19 @@ SELECT bag_eq('SELECT bucket, step, actors FROM clean_steps', $$
     SELECT date_trunc('day', path[1], 'UTC'), n, count(*) FILTER (WHERE cardinality(path) >= n) FROM h, generate_series(1, 2) n WHERE path <> '{}' GROUP BY 1,
         2$$, 'an exclusion that removes');
 
+-- The whole time to convert, from the first step to the last.
+SELECT bag_eq($$SELECT labels ->> 'device' AS device, actors, round(seconds_mean::numeric, 3) AS mean, round(seconds_p50::numeric, 3) AS p50,
+          round(seconds_p90::numeric, 3) AS p90 FROM tally.funnel_time('buying', since => '2026-03-02', until => '2026-03-08', by => '{device}')$$,
+    $$SELECT device, count(*) AS actors, round(avg(took), 3) AS mean, round((percentile_cont(0.5) WITHIN GROUP (ORDER BY took))::numeric, 3) AS p50,
+             round((percentile_cont(0.9) WITHIN GROUP (ORDER BY took))::numeric, 3) AS p90
+        FROM (SELECT extract(epoch FROM p - v) AS took, coalesce((SELECT e.device FROM events e WHERE e.who = h.who AND e.kind <> 'other'
+                  AND e.device IS NOT NULL AND e.at IS NOT NULL ORDER BY e.at, e.device LIMIT 1), '(none)') AS device
+                FROM chains h WHERE level = 3 AND v >= '2026-03-02Z' AND v < '2026-03-08Z') x GROUP BY 1$$, 'how long the whole funnel took, by device');
+SELECT results_eq($$SELECT actors, labels FROM tally.funnel_time('buying', since => '2026-02-01', until => '2026-04-01', "where" => '{"device": "desk"}')$$,
+    $$SELECT actors, '{}'::jsonb FROM tally.funnel('buying', since => '2026-02-01', until => '2026-04-01', "where" => '{"device": "desk"}') WHERE step = 3$$,
+    'of as many actors as came to the last step');
+SELECT ok((SELECT actors FROM tally.funnel_time('buying', since => '2026-02-01', until => '2026-04-01')) > 20, 'which are some');
+
 -- Definitions again, bad ones, and dropping.
 SELECT lives_ok($$SELECT tally.create_funnel('buying', 'events', 'at', 'who',
     '{"visit": "kind = ''visit''", "cart": "kind = ''cart''", "pay": "kind = ''pay''"}', "window" => '2 days', dimensions => '["device"]')$$, 'the same again');

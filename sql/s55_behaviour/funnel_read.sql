@@ -57,6 +57,47 @@ COMMENT ON FUNCTION tally.funnel(text, text, text, text[], jsonb, boolean, times
 'A funnel over the buckets that begin in [since, until): a row per step for each combination of the dimensions in by, of the actors whose dimensions meet '
     'where. Arguments as in timeseries(). Runs with the caller''s rights.';
 
+CREATE OR REPLACE FUNCTION tally.funnel_time(
+    name    text,
+    since   text DEFAULT '30 days',
+    until   text DEFAULT 'now',
+    by      text[] DEFAULT '{}',
+    "where" jsonb DEFAULT '{}',
+    live    boolean DEFAULT true,
+    as_of   timestamptz DEFAULT now()
+) RETURNS TABLE (labels jsonb, actors bigint, seconds_mean float8, seconds_p50 float8, seconds_p90 float8)
+LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp SET tally.guard = '' AS $$
+#variable_conflict use_variable
+DECLARE
+    f     tally.behaviours := tally_internal._behaviour(name, 'funnel');
+    r     tally.rollups := (SELECT x FROM tally.rollups x WHERE x.id = f.counts);
+    a     tally.rollups := (SELECT x FROM tally.rollups x WHERE x.id = f.actors);
+    call  text := format('SELECT * FROM tally.funnel_time(%L', name);
+    rule  text := tally_internal._bucket_rule_of(r);
+    first timestamptz;
+    last  timestamptz;
+    most  bigint;
+    n     bigint;
+BEGIN
+    PERFORM tally_internal._check_dimensions(r, by, 'by');
+    SELECT x.first, x.last, x.most INTO first, last, most FROM tally_internal._asked_range(r, since, until, as_of, call) x;
+    RETURN QUERY EXECUTE tally_internal._refuse_unsafe(a, format(
+        'SELECT %s, pg_catalog.count(*), pg_catalog.avg(took), pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY took), '
+        'pg_catalog.percentile_cont(0.9) WITHIN GROUP (ORDER BY took) FROM (SELECT %s'
+        '(SELECT pg_catalog.date_part(''epoch'', pg_catalog.max(t) - pg_catalog.min(t)) FROM pg_catalog.unnest(path) t) AS took '
+        'FROM %s WHERE entry >= $1 AND entry < $2 AND level = $3) done%s GROUP BY 1 ORDER BY 1 LIMIT $4',
+        tally_internal._labels_sql(by),
+        (SELECT string_agg(format('%s AS %I, ', d.expression, d.name), '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id),
+        CASE WHEN live THEN tally_internal._live_for_reader(a) ELSE a.relation END, COALESCE(' WHERE ' || tally_internal._where_sql(r, "where"), '')))
+        USING tally_internal._bucket_at_or_after(rule, first), tally_internal._bucket_at_or_after(rule, last),
+              jsonb_array_length(f.definition -> 'steps'), most + 1;
+    GET DIAGNOSTICS n = ROW_COUNT;
+    PERFORM tally_internal._check_rows(n, most, 'a funnel', call || ', by => ''{}'');');
+END $$;
+COMMENT ON FUNCTION tally.funnel_time(text, text, text, text[], jsonb, boolean, timestamptz) IS
+'The whole time that actors took from the first step of a funnel to the last: how many came so far, and mean, median and 90th percentile of their seconds, '
+    'exact. A row for each combination of the dimensions in by. Arguments as in funnel(). It reads the rollup of actors, with the caller''s rights.';
+
 CREATE OR REPLACE FUNCTION tally.drop_funnel(name text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT tally_internal._drop_behaviour(tally_internal._behaviour($1, 'funnel')) $$;
 COMMENT ON FUNCTION tally.drop_funnel(text) IS 'Drops a funnel: its views and its rollups. Source rows stay.';

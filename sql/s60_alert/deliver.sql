@@ -11,7 +11,7 @@ COMMENT ON FUNCTION tally_internal._slack(text) IS 'A text as Slack shows it, wi
 CREATE OR REPLACE FUNCTION tally_internal._letter_line(e jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     -- An impact line of the owner's own need not say where it is.
-    SELECT concat_ws(' ', e ->> 'impact', 'in ' || (SELECT string_agg(format('%s %s', l.key, l.value), ', ' ORDER BY l.key) FROM jsonb_each_text(e -> 'labels') l
+    SELECT concat_ws(' ', e ->> 'impact', 'in ' || (SELECT string_agg(l.key || ' ' || l.value, ', ' ORDER BY l.key) FROM jsonb_each_text(e -> 'labels') l
                                                     WHERE strpos(e ->> 'impact', l.value) = 0))
 $$;
 COMMENT ON FUNCTION tally_internal._letter_line(jsonb) IS 'What is wrong and where, of a change as notifications hold it, in one sentence for an e-mail.';

@@ -23,8 +23,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             ELSE '{}'::jsonb END || COALESCE((
             SELECT jsonb_build_object('column_settings', jsonb_object_agg(jsonb_build_array('name', u.name)::text,
                        '{"number_style": "percent", "decimals": 1}'::jsonb))
-              FROM (SELECT c.name, c.unit FROM tally_internal._column_units(panel) c
-                    UNION SELECT x, panel ->> 'unit' FROM jsonb_array_elements_text(panel -> 'columns') x WHERE panel ? 'unit') u
+              FROM tally_internal._cell_units(panel) u
              WHERE tally_internal._is_share(u.unit) HAVING count(*) > 0), '{}'))
       -- Metabase draws one line; the first limit by name.
       FROM (SELECT 1) one LEFT JOIN LATERAL (SELECT x AS l FROM jsonb_array_elements(tally_internal._panel_limits(panel, '{}')) x ORDER BY x ->> 'label'

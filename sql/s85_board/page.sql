@@ -7,7 +7,7 @@ DECLARE
     result  jsonb;
 BEGIN
     CASE tally_internal._panel_source(panel)
-        WHEN 'relation' THEN RETURN tally_internal._panel_relation(panel, filters, since, until, as_of);
+        WHEN 'relation' THEN RETURN (SELECT x FROM tally_internal._panel_relations(jsonb_build_array(panel), filters, since, until, as_of) x);
         WHEN 'funnel' THEN RETURN tally_internal._panel_funnel(panel, filters, since, until, as_of);
         WHEN 'retention' THEN RETURN tally_internal._panel_retention(panel, filters, since, until, as_of);
         WHEN 'incidents' THEN RETURN tally_internal._panel_incidents(panel, filters, since, until, as_of);
@@ -36,7 +36,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._panel_numbers(tally.boards, jsonb, jsonb, text, text, timestamptz) IS 'What a panel shows, by its source and picture.';
 
-CREATE OR REPLACE FUNCTION tally_internal._panel_isolated(b tally.boards, panel jsonb, filters jsonb, since text, until text, as_of timestamptz) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._panel_isolated(b tally.boards, panel jsonb, filters jsonb, since text, until text, as_of timestamptz,
+                                                          made jsonb DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     result jsonb;
@@ -44,7 +45,7 @@ DECLARE
     hint   text;
 BEGIN
     BEGIN
-        result := tally_internal._panel_numbers(b, panel, filters, since, until, as_of);
+        result := COALESCE(made, tally_internal._panel_numbers(b, panel, filters, since, until, as_of));
     EXCEPTION WHEN OTHERS THEN
         -- One panel that cannot be read, a metric dropped or a right that lacks, leaves the others standing.
         GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
@@ -56,8 +57,8 @@ BEGIN
         'runbook', panel -> 'runbook', 'description', panel -> 'description', 'unit', panel -> 'unit')
         || jsonb_strip_nulls(result - 'series') || jsonb_build_object('series', COALESCE(result -> 'series', '[]'), 'rows', COALESCE(result -> 'rows', '[]'));
 END $$;
-COMMENT ON FUNCTION tally_internal._panel_isolated(tally.boards, jsonb, jsonb, text, text, timestamptz) IS
-'A panel with its numbers, or with the error that reading them raised.';
+COMMENT ON FUNCTION tally_internal._panel_isolated(tally.boards, jsonb, jsonb, text, text, timestamptz, jsonb) IS
+'A panel with its numbers (made: where they were read already), or with the error that reading them raised.';
 
 CREATE OR REPLACE FUNCTION tally_internal._board_values(b tally.boards, variable text, since timestamptz, until timestamptz) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET tally.guard = '' AS $$
@@ -131,6 +132,7 @@ DECLARE
     first  timestamptz := tally_internal._parse_since(since, as_of, 'since', zone);
     last   timestamptz := tally_internal._parse_since(until, as_of, 'until', zone);
     listed jsonb;
+    shared jsonb;
 BEGIN
     PERFORM tally_internal._check_filters(b, filters);
     -- A page that may not be asked for is refused as a whole, and not panel by panel.
@@ -148,6 +150,7 @@ BEGIN
     SELECT jsonb_agg(jsonb_build_object('name', v.name, 'values', v.listed[:200], 'more', cardinality(v.listed) > 200,
                                         'chosen', tally_internal._filter_values(filters -> v.name)) ORDER BY v.n) INTO listed
       FROM (SELECT u.name, u.n, tally_internal._board_values(b, u.name, first, last) AS listed FROM unnest(b.variables) WITH ORDINALITY u(name, n)) v;
+    shared := tally_internal._board_relations(b, filters, since, until, as_of);
     RETURN jsonb_build_object('name', tally_internal._called(b), 'title', b.title, 'description', b.description,
         'as_of', to_char(as_of, 'YYYY-MM-DD HH24:MI:SS "UTC"'), 'since_text', to_char(first AT TIME ZONE zone, 'YYYY-MM-DD HH24:MI'),
         'until_text', format('%s %s', to_char(last AT TIME ZONE zone, 'YYYY-MM-DD HH24:MI'), zone), 'since', since, 'until', until,
@@ -160,7 +163,7 @@ BEGIN
         'pages', tally_internal._pages(NULL, theme),
         'views', tally_internal._views_listed(b),
         'variables', COALESCE(listed, '[]'),
-        'panels', (SELECT jsonb_agg(tally_internal._panel_isolated(b, p.panel, filters, since, until, as_of) ORDER BY p.n)
+        'panels', (SELECT jsonb_agg(tally_internal._panel_isolated(b, p.panel, filters, since, until, as_of, shared -> p.n::text) ORDER BY p.n)
                      FROM jsonb_array_elements(b.panels) WITH ORDINALITY p(panel, n)));
 END $$;
 COMMENT ON FUNCTION tally_internal._board_model(tally.boards, jsonb, text, text, text, boolean, timestamptz) IS

@@ -42,6 +42,14 @@ $$;
 COMMENT ON FUNCTION tally_internal._column_units(jsonb) IS
 'The units of a table''s columns: those of its metrics, or those that the panel gives; the share of a retention.';
 
+CREATE OR REPLACE FUNCTION tally_internal._cell_units(panel jsonb) RETURNS TABLE (name text, unit text)
+LANGUAGE sql STABLE ROWS 5 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.name, c.unit FROM tally_internal._column_units(panel) c
+    UNION SELECT x, panel ->> 'unit' FROM jsonb_array_elements_text(panel -> 'columns') x WHERE panel ? 'unit' AND NOT COALESCE(panel -> 'units' ? x, false)
+$$;
+COMMENT ON FUNCTION tally_internal._cell_units(jsonb) IS
+'The units of columns where a program shows a tile, a line or a ranking of a relation as a table too: the panel''s unit is that of each.';
+
 CREATE OR REPLACE FUNCTION tally_internal._is_share(unit text) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT COALESCE(unit, '') IN ('ratio', 'share') $$;
 COMMENT ON FUNCTION tally_internal._is_share(text) IS 'Whether numbers of a unit are parts of one, which people read in percent.';

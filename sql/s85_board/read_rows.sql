@@ -65,9 +65,9 @@ BEGIN
             'series', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('name', s.cohort, 'points', s.points) ORDER BY s.bucket)
                          FROM (SELECT d.bucket, d.cohort, pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(d.place, d.share) ORDER BY d.place) AS points
                                  FROM drawn d GROUP BY d.bucket, d.cohort) s)), (SELECT pg_catalog.max(c.age) FROM cell c)$q$,
-        tally_internal._relation_query(jsonb_build_object('picture', 'table', 'columns', '["bucket", "period", "retained", "actors"]'::jsonb,
+        tally_internal._shared_query(jsonb_build_array(jsonb_build_object('picture', 'table', 'columns', '["bucket", "period", "retained", "actors"]'::jsonb,
             'relation', format('%I.%I', tally_internal._schema_of(r.relation), asked.name || '_cohorts_live'), 'time', 'bucket', 'order', 'bucket desc',
-            'limit', 100000, 'where', COALESCE(panel -> 'where', '{}')), filters, since, until, as_of))
+            'limit', 100000, 'where', COALESCE(panel -> 'where', '{}'))), filters, since, until, as_of))
         INTO result, n USING COALESCE(r.zone, 'UTC'), most;
     RETURN jsonb_strip_nulls(result) || jsonb_build_object('unit', 'share', 'note', CASE WHEN n > most THEN
         format('The newest %s cohorts, of %s.', most, n) END);

@@ -99,7 +99,7 @@ BEGIN
     IF NOT panel ? 'metrics' AND picture NOT IN ('line', 'area', 'bars', 'funnel', 'ranking') THEN
         RETURN base || jsonb_build_object('viz_type', 'table', 'query_mode', 'raw', 'allow_render_html', false, 'server_page_length', 10,
             'table_timestamp_format', 'smart_date', 'column_config', COALESCE((SELECT jsonb_object_agg(u.name, jsonb_build_object(
-                'd3NumberFormat', tally_internal._superset_format(u.unit))) FROM tally_internal._column_units(panel) u), '{}'),
+                'd3NumberFormat', tally_internal._superset_format(u.unit))) FROM tally_internal._cell_units(panel) u), '{}'),
             'all_columns', COALESCE(panel -> 'columns', (SELECT jsonb_agg(c -> 'name' ORDER BY n) FROM jsonb_array_elements(dataset -> 'columns')
                            WITH ORDINALITY u(c, n) WHERE c ->> 'name' NOT IN ('in range', 'area'))),
             'order_by_cols', CASE WHEN panel ? 'order' THEN jsonb_build_array(jsonb_build_array(regexp_replace(panel ->> 'order', ' +(asc|desc)$', '', 'i'),

@@ -93,12 +93,12 @@ bench_pack() {
     done <<<"$views"
     # shellcheck disable=SC2086  # one name a word
     for name in $functions; do row "\`$name()\`" "SELECT * FROM $name()"; done
-    # One statement a line, with its own limit: `50 SELECT …`.
+    # One statement a line, with its own limit: `50 SELECT …`. A line that begins with spaces goes on with the one before.
     if [ -e "$here/packs/$pack.sql" ]; then
         while read -r name statement; do
             [[ $name =~ ^[0-9]+$ ]] || continue
             row "\`${statement%;}\`" "${statement%;}" "$name"
-        done <"$here/packs/$pack.sql"
+        done < <(perl -0pe 's/\n +/ /g' "$here/packs/$pack.sql")
     fi
 }
 

@@ -8,15 +8,19 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT SET jit = off SET timezone FROM
     SELECT r.bucket AS week, r.wau, r.users_who_tuned, r.active_users FROM pa_tutors_weekly_live r WHERE r.bucket >= since
         AND r.bucket + interval '7 days' <= until
     UNION ALL
-    SELECT d.week, count(*), count(*) FILTER (WHERE d.did = 3), count(*) FILTER (WHERE d.did & 1 = 1)
-      FROM (SELECT p.week, bit_or((r.active > 0)::int + 2 * (r.tuned > 0)::int) AS did
-              FROM (VALUES (date_trunc('week', since::timestamptz), since::timestamptz,
-                            least(until, date_trunc('week', since::timestamptz) + interval '7 days'), true),
-                           (date_trunc('week', until::timestamptz), date_trunc('week', until::timestamptz), until::timestamptz,
-                            date_trunc('week', since::timestamptz) <> date_trunc('week', until::timestamptz))) p(week, first, last, ok)
-              JOIN pa_user_days_live r ON r.bucket >= p.first AND r.bucket < p.last
-             WHERE p.ok AND isfinite(p.week) AND (p.week < p.first OR p.last < p.week + interval '7 days') GROUP BY 1, r.user_id) d
-     GROUP BY 1
+    -- Each part is a range of its own, so that only its days are read.
+    SELECT date_trunc('week', since::timestamptz), count(*), count(*) FILTER (WHERE d.did = 3), count(*) FILTER (WHERE d.did & 1 = 1)
+      FROM (SELECT bit_or((r.active > 0)::int + 2 * (r.tuned > 0)::int) AS did FROM pa_user_days_live r
+             WHERE r.bucket >= since AND r.bucket < least(until::timestamptz, date_trunc('week', since::timestamptz) + interval '7 days')
+               AND isfinite(since)
+               AND (date_trunc('week', since::timestamptz) < since OR until < date_trunc('week', since::timestamptz) + interval '7 days')
+             GROUP BY r.user_id) d HAVING count(*) > 0
+    UNION ALL
+    SELECT date_trunc('week', until::timestamptz), count(*), count(*) FILTER (WHERE d.did = 3), count(*) FILTER (WHERE d.did & 1 = 1)
+      FROM (SELECT bit_or((r.active > 0)::int + 2 * (r.tuned > 0)::int) AS did FROM pa_user_days_live r
+             WHERE r.bucket >= date_trunc('week', until::timestamptz) AND r.bucket < until
+               AND isfinite(until) AND date_trunc('week', since::timestamptz) <> date_trunc('week', until::timestamptz)
+             GROUP BY r.user_id) d HAVING count(*) > 0
 $f$;
 COMMENT ON FUNCTION product_weeks(date, date) IS 'Tutors per week, for product_wau() and product_preference_tuning().';
 

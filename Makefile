@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help test test-boards test-superset test-random test-attack test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-cluster demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-boards bench-rollup bench-experiment bench-growth bench-cluster bench-sizing bench-micro bench-privacy bench-hosted reference boards pictures freeze setup build clean
+.PHONY: help test test-boards test-superset test-random test-attack test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-cluster demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-boards bench-rollup bench-experiment bench-growth bench-cluster bench-sizing bench-micro bench-privacy bench-hosted bench-rivals reference boards pictures freeze setup build clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -84,6 +84,9 @@ bench-boards: ## each board as a whole page: first, warm, its drawing, under ten
 
 bench-rollup: ## refresh against history and rivals, capture, writers beside refreshes; SIZES="1000000 10000000"
 	@scripts/bench.sh bench/rollup/run.sh
+
+bench-rivals: ## beside plain SQL, materialized views, the extensions tdigest and hll, pg_ivm, DuckDB and chDB; EVENTS=10000000 ROUNDS=3
+	@scripts/bench.sh bench/rivals/run.sh
 
 bench-privacy: ## the price of hiding on generated tables, and the speed of a release of awf's daily table; EVENTS=10000000
 	@cargo run --quiet --locked --release --package tally-core --example suppress_price

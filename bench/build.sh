@@ -22,17 +22,19 @@ part_build() {
     done
     echo
     echo "First build, $events events, $(sql -c 'SELECT count(*) FROM awf_hourly') hourly groups"
-    line 'sequential scan, count(*)' scan
-    line 'floor: hourly, counts and sums only, not stored' floor "$(ratio floor scan) × scan"
-    line 'the floor stored in a table without index' 'floor, stored' "$(ratio 'floor, stored' floor) × floor"
-    line 'awf_hourly: with t-digest and HLL, stored, indexed' hourly "$(ratio hourly floor) × floor   (aim 1.5)"
-    line '  of which ANALYZE of the source, for its statistics' analyze "$(ratio analyze floor) × floor"
-    line 'awf_daily: the hours merged' daily "$(ratio daily floor) × floor"
-    line 'awf_sessions: first step times per session' sessions "$(ratio sessions floor) × floor"
-    line 'awf_funnel_daily' funnel "$(ratio funnel floor) × floor"
-    line 'all of these' all "$(ratio all floor) × floor   (aim 6)"
-    line 'plain SQL hourly: percentile_cont, count(distinct)' 'plain hourly' "$(ratio 'plain hourly' floor) × floor"
-    line 'plain SQL daily' 'plain daily' "$(ratio 'plain daily' floor) × floor"
-    line 'plain SQL funnel' 'plain funnel' "$(ratio 'plain funnel' floor) × floor"
-    line 'plain SQL, all' 'plain all' "$(ratio 'plain all' all) × pg_tally"
+    table_head what ms 'ms of CPU' '× floor' aim
+    table_line 'sequential scan, `count(*)`' scan floor
+    table_line 'floor: hourly, counts and sums only, rows thrown away' floor floor
+    table_line 'the floor stored in a table without index' 'floor, stored' floor
+    table_line '`awf_hourly`: t-digest, HLL, 11 counts and sums, stored and indexed' hourly floor 1.2
+    table_line 'of which `ANALYZE` of the source, for its statistics' analyze floor
+    table_line '`awf_daily` from the hours' daily floor
+    table_line '`awf_sessions`: first time of each step, by session' sessions floor
+    table_line '`awf_funnel_daily` from the sessions' funnel floor
+    table_line '**all four**' all floor 3.5
+    table_line 'plain SQL hourly (`percentile_cont`, `count(DISTINCT …)`), not stored' 'plain hourly' floor
+    table_line 'plain SQL daily' 'plain daily' floor
+    table_line 'plain SQL funnel' 'plain funnel' floor
+    table_line 'plain SQL, all three' 'plain all' floor
+    table_into README.md build
 }

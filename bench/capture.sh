@@ -13,10 +13,12 @@ part_capture() {
     done
     echo
     echo "COPY of $n events into a table with one index"
-    line 'no trigger' 'copy plain'
-    line "tally.capture, one hourly rollup" 'copy capture' "$(ratio 'copy capture' 'copy plain') × none   (aim 1.10)"
-    line "tally.capture, the pack's four rollups on the table" 'copy pack' "$(ratio 'copy pack' 'copy plain') × none"
-    line 'PL/pgSQL statement trigger with transition table' 'copy statement' "$(ratio 'copy statement' 'copy plain') × none"
-    line 'PL/pgSQL row trigger' 'copy row' "$(ratio 'copy row' 'copy plain') × none"
+    table_head capture ms 'ms of CPU' '× none' aim
+    table_line 'none' 'copy plain' 'copy plain'
+    table_line 'capture, one hourly rollup' 'copy capture' 'copy plain' 1.05
+    table_line "capture, the pack's four rollups" 'copy pack' 'copy plain' 1.10
+    table_line 'PL/pgSQL statement trigger with transition table' 'copy statement' 'copy plain'
+    table_line 'PL/pgSQL row trigger' 'copy row' 'copy plain'
+    table_into README.md copy
     sql -c 'SELECT bench.copy_done()' >/dev/null
 }

@@ -1,6 +1,8 @@
 # Owns: how benchmarks measure. Sourced by the run.sh of each, which sets `here` (this folder), `db` and `rounds`.
 # Rivals are interleaved (A B C, A B C, …) and the median of the rounds counts.
 # shellcheck shell=bash disable=SC2154
+# shellcheck source=bench/table.sh
+. "$(dirname "${BASH_SOURCE[0]}")/table.sh"
 
 # Rivals get what the engine gives itself: maintenance_work_mem for hashing, and no compilation.
 memory=$(psql -XqAt -d postgres -c "SELECT greatest(pg_size_bytes(current_setting('work_mem')), pg_size_bytes(current_setting('maintenance_work_mem'))) / 1024")
@@ -44,11 +46,19 @@ sum() {
 median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 of() { printf '%s' "${took[$1]}" | median; }
 ratio() { awk -v a="$(of "$1")" -v b="$(of "$2")" 'BEGIN { printf "%.2f", a / b }'; }
+# cpu_ms NAME: the median of its processor time, where it was taken.
+cpu_ms() { [ -z "${cpu_of[$1]:-}" ] || printf '%s' "${cpu_of[$1]}" | median | awk '{ printf "%.0f", $1 }'; }
 # line TEXT NAME [MORE]: milliseconds, those of processor time where they were taken, and more.
 line() {
-    local cpu=''
-    [ -z "${cpu_of[$2]:-}" ] || cpu=$(printf '%s' "${cpu_of[$2]}" | median | awk '{ printf " (%.0f of CPU)", $1 }')
-    printf '%-58s %10.0f ms%s   %s\n' "$1" "$(of "$2")" "$cpu" "${3:-}"
+    local cpu
+    cpu=$(cpu_ms "$2")
+    printf '%-58s %10.0f ms%s   %s\n' "$1" "$(of "$2")" "${cpu:+ ($cpu of CPU)}" "${3:-}"
+}
+# table_line TEXT NAME [BASE [AIM]]: a row of a table: milliseconds, those of processor time, how often BASE goes into it, and the aim of that.
+table_line() {
+    local times=''
+    [ -z "${3:-}" ] || times=$(judged "$(ratio "$2" "$3")" "${4:-}")
+    table_row "$1" "$(thousands "$(printf %.0f "$(of "$2")")")" "$(thousands "$(cpu_ms "$2")")" "$times" "${4:-}"
 }
 
 fresh_database() { # events span

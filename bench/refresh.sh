@@ -20,14 +20,20 @@ refresh_at() { # label events
 part_refresh() {
     refresh_at 1M $((events / 10))
     refresh_at 10M "$events"
-    echo
-    echo "Refresh of awf_hourly after 10,000 new events in two hours"
+    table_head 'history' 'what' ms 'ms of CPU' '× `tally.refresh`' 'aim, ms'
     for label in 1M 10M; do
-        local history; history=$([ "$label" = 1M ] && echo $((events / 10)) || echo "$events")
-        line "$history events of history: tally.refresh" "refresh $label" '(aim: under 80 ms)'
-        line '  delete and insert the two hours by hand' "by hand $label" "$(ratio "by hand $label" "refresh $label") × tally.refresh"
-        line '  REFRESH MATERIALIZED VIEW' "matview $label" "$(ratio "matview $label" "refresh $label") × tally.refresh"
-        line '  tally.refresh with nothing due' "idle $label" '(aim: under 10 ms)'
+        local history; history=$(thousands "$([ "$label" = 1M ] && echo $((events / 10)) || echo "$events")")
+        refresh_line "$history" '`tally.refresh`' "refresh $label" "$label" 40
+        refresh_line "$history" 'delete and insert the two hours by hand' "by hand $label" "$label"
+        refresh_line "$history" '`REFRESH MATERIALIZED VIEW`' "matview $label" "$label"
+        refresh_line "$history" '`tally.refresh` with nothing due' "idle $label" "$label" 10
     done
-    echo "tally.refresh at ten times the history: $(ratio 'refresh 10M' 'refresh 1M') × (aim 1)"
+    table_row 'ten times' '`tally.refresh`' '' '' "$(ratio 'refresh 10M' 'refresh 1M')" ''
+    table_into README.md refresh
+}
+# refresh_line HISTORY TEXT NAME LABEL [AIM]: like table_line, with the history before it and an aim in milliseconds.
+refresh_line() {
+    local took_ms
+    took_ms=$(printf %.0f "$(of "$3")")
+    table_row "$1" "$2" "$(judged "$took_ms" "${5:-}")" "$(cpu_ms "$3")" "$(ratio "$3" "refresh $4")" "${5:-}"
 }

@@ -2,7 +2,10 @@
 # Owns: the alert stage beside much: open incidents, thresholds, messages that wait and evaluations that were. Its table goes into bench/alert.md.
 #
 #   PARTS=sizes make bench-alert          OPEN=5000 FIRE=300 MANY=1000 PARTS=sizes make bench-alert for a quick look
-open=${OPEN:-50000} fire=${FIRE:-3000} many=${MANY:-10000} rows=''
+open=${OPEN:-50000} fire=${FIRE:-3000} many=${MANY:-10000}
+quick_look=$([ "$open" -ge 50000 ] || echo 1)
+size_of_run='`PARTS=sizes make bench-alert`.'
+table_head what ms 'ms of CPU' aim
 
 # timed LABEL AIM STATEMENT…: the milliseconds of the last statement and those of its processor, in a session of its own.
 timed() {
@@ -11,7 +14,7 @@ timed() {
     set -- "${@/#/-c}"
     read -r ms own < <(sql -c '\timing on' "${@:1:$#-1}" -c "$now" "${!#}" -c "$now" |
         awk '/^own / { own[n++] = $2 } /^Time:/ { ms[k++] = $2 } END { printf "%.0f %.0f\n", ms[k - 2], (own[n - 1] - own[n - 2]) / 1e6 }')
-    rows+="| $label | $ms | $own | $aim |"$'\n'
+    table_row "$label" "$ms" "$own" "$aim"
     printf '%-76s %8s ms %8s ms of CPU   aim %s\n' "$label" "$ms" "$own" "$aim"
 }
 fresh() {
@@ -80,5 +83,4 @@ timed 'a page of open incidents' '-' 'SELECT count(*) FROM tally.list_incidents(
 timed 'the last page' '-' 'SELECT count(*) FROM tally.list_incidents(before => 50)'
 timed 'tally.health()' 100 'SELECT count(*) FROM tally.health()'
 timed 'tally.openmetrics()' 100 'SELECT count(*) FROM tally.openmetrics()'
-table=$(printf '| what | ms | ms of CPU | aim |\n|---|---:|---:|---|\n%s' "$rows") perl -0pi -e \
-    's/(<!-- sizes: written by bench-alert -->\n).*?(<!-- end of sizes -->)/$1\n$ENV{table}\n\n$2/s' "$here/../alert.md"
+table_into alert.md sizes

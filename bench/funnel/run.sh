@@ -10,11 +10,13 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 events=${EVENTS:-10000000}
 rounds=${ROUNDS:-3}
 db=${BENCH_DATABASE:-tally_bench_funnel}
-
-sql() { PGOPTIONS='-c client_min_messages=warning' psql -XqAt -v ON_ERROR_STOP=1 -d "$db" "$@"; }
-ms() { { echo '\timing on'; cat "$1"; echo ';'; } | sql | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | tail -1; }
+# shellcheck disable=SC2034  # table.sh reads them
+[ "$events" -ge 10000000 ] || quick_look=1
+# shellcheck disable=SC2034
+size_of_run="\`EVENTS=$events ROUNDS=$rounds make bench-funnel\`."
+# shellcheck source=bench/measure.sh
+. "$here/../measure.sh"
 answer() { sql -f "$1"; }
-median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 
 psql -Xq -d postgres -c "DROP DATABASE IF EXISTS $db" -c "CREATE DATABASE $db"
 sql -c 'CREATE EXTENSION pg_tally'
@@ -34,14 +36,22 @@ done
 echo 'level|users'
 answer "$here/names.sql"
 
-declare -A took
 for _ in $(seq "$rounds"); do
-    for way in floor arrays names conditions nested; do took[$way]+="$(ms "$here/$way.sql")"$'\n'; done
+    for way in floor arrays names conditions nested; do measure "$way" "$(cat "$here/$way.sql")"; done
 done
-of() { printf '%s' "${took[$1]}" | median; }
+declare -A text=(
+    [floor]='filter the types, hash-aggregate by user, a count and a max'
+    [arrays]='gather unordered arrays per user'
+    [names]='`tally.window_funnel('"'1 day', event_time, event_type, '{…}'"')`'
+    [conditions]='`tally.window_funnel('"'1 day', event_time, event_type = 'start', …"')`'
+    [nested]='the exact answer by nested window functions'
+)
+table_head formulation ms 'ms of CPU' '× floor' aim 'nested / this' 'aim '
 for way in floor arrays names conditions nested; do
-    awk -v w="$way" -v t="$(of "$way")" -v f="$(of floor)" -v n="$(of nested)" \
-        'BEGIN { printf "%-12s %9.0f ms   %5.2f x floor   nested / this %5.2f\n", w, t, t / f, n / t }'
+    case $way in names | conditions) most=1.5 least=5 ;; *) most='' least='' ;; esac
+    table_row "[\`$way.sql\`](funnel/$way.sql): ${text[$way]}" "$(printf %.0f "$(of "$way")")" "$(cpu_ms "$way")" "$(judged "$(ratio "$way" floor)" "$most")" \
+        "$most" "$(ratio nested "$way")" "$least"
 done
+table_into funnel.md funnel
 sql -c "EXPLAIN (COSTS OFF) $(grep -v '^--' "$here/names.sql")"
 [ "${KEEP:-}" ] || psql -Xq -d postgres -c "DROP DATABASE IF EXISTS $db"

@@ -15,14 +15,19 @@ db=${BENCH_DATABASE:-tally_bench_rollup}
 
 export PGOPTIONS='-c client_min_messages=warning -c jit=off -c search_path=bench,public'
 sql() { psql -XqAt -v ON_ERROR_STOP=1 -d "$db" "$@"; }
-table() { psql -Xq -v ON_ERROR_STOP=1 -P footer=off -P border=2 -d "$db" -c "$1"; }
+# shellcheck source=bench/table.sh
+. "$here/../table.sh"
+# shellcheck disable=SC2034  # table.sh reads them
+[ "${sizes[*]: -1}" -ge 10000000 ] || quick_look=1
+# shellcheck disable=SC2034
+size_of_run="\`SIZES=\"${sizes[*]}\" ROUNDS=$rounds make bench-rollup\`."
 fresh() {
     psql -Xq -d postgres -c "DROP DATABASE IF EXISTS $db" -c "CREATE DATABASE $db"
     PGOPTIONS='-c client_min_messages=warning' sql -c 'CREATE EXTENSION pg_tally' -f "$here/setup.sql"
 }
 
 part_refresh() {
-    local size n b round changes='1,1 1000,1 1000,100 10000,10'
+    local size n b round changes='1,1 1000,1 1000,100 10000,10' changed='' idle=''
     for size in "${sizes[@]}"; do
         fresh
         echo "history of $size rows …"
@@ -49,26 +54,31 @@ part_refresh() {
             -c 'SELECT count(*) FROM ((SELECT bucket, kind, n, total FROM hourly EXCEPT SELECT bucket, kind, n, total FROM by_hand)
             UNION ALL (SELECT bucket, kind, n, total FROM hourly EXCEPT SELECT bucket, kind, n, total FROM matview)) x')" = 0 ] ||
             { echo "bench/rollup: the rivals hold different rows" >&2; exit 1; }
-        echo "Refresh with $size rows of history (ms; × tally.refresh)"
-        table "SELECT split_part(what, ' ', 2)::int AS \"changed rows\", split_part(what, ' ', 3)::int AS buckets,
-            round(bench.of(what)::numeric, 1) AS \"tally.refresh, new session\",
-            round(bench.of(replace(what, 'tally', 'warm'))::numeric, 1) AS \"tally.refresh\",
-                      round(bench.of(replace(what, 'tally', 'hand'))::numeric, 1) AS \"delete and insert\",
-                          round((bench.of(replace(what, 'tally', 'hand')) / bench.of(replace(what, 'tally', 'warm')))::numeric, 2) AS \"×\",
-                      round(bench.of('matview')::numeric) AS \"matview concurrently\",
-                          round((bench.of('matview') / bench.of(replace(what, 'tally', 'warm')))::numeric, 1) AS \"× \"
-                 FROM (SELECT DISTINCT what FROM took WHERE what LIKE 'tally %') t ORDER BY 1, 2"
-        echo "nothing due: $(sql -c "SELECT round(bench.of('idle')::numeric,
-            2)") ms (first of a session $(sql -c "SELECT round(bench.of('first idle')::numeric,
-            2)") ms), $(sql -c "CALL wal_of('SELECT tally.refresh(''hourly'')', NULL)") bytes of WAL (aim: under 10 ms, nothing)"
+        # The table goes on over all sizes: its rows are kept until the last.
+        changed+=$(table_lines "SELECT $size, split_part(what, ' ', 2)::int, split_part(what, ' ', 3)::int,
+                round(bench.of(what)::numeric, 1), round(bench.of(replace(what, 'tally', 'warm'))::numeric, 1),
+                round(bench.of(replace(what, 'tally', 'hand'))::numeric, 1),
+                round((bench.of(replace(what, 'tally', 'hand')) / bench.of(replace(what, 'tally', 'warm')))::numeric, 2),
+                round(bench.of('matview')::numeric), round((bench.of('matview') / bench.of(replace(what, 'tally', 'warm')))::numeric, 1)
+           FROM (SELECT DISTINCT what FROM took WHERE what LIKE 'tally %') t ORDER BY 2, 3")$'\n'
+        idle+=$(printf '| %s: nothing due, ms (first of a session) | %s (%s) | 2 |' "$size" "$(sql -c "SELECT round(bench.of('idle')::numeric, 2)")" \
+            "$(sql -c "SELECT round(bench.of('first idle')::numeric, 2)")")$'\n'
+        idle+=$(printf '| %s: nothing due, bytes of WAL | %s | 0 |' "$size" "$(sql -c "CALL wal_of('SELECT tally.refresh(''hourly'')', NULL)")")$'\n'
         # A change that changes no result: marks and the log are written, the rollup is not.
         sql -c "SELECT pg_stat_reset()" -c "UPDATE events SET id = id WHERE at >= '2020-01-02' AND at < '2020-01-02 03:00+00'" \
             -c "SELECT tally.refresh('hourly')" >/dev/null
         sleep 1
-        echo "30,000 rows rewritten as they were: $(sql -c "SELECT n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables
-            WHERE relname = 'hourly'") rows of the rollup written (aim: 0)"
-        echo
+        idle+=$(printf '| %s: 30,000 rows rewritten as they were, rows of the rollup written | %s | 0 |' "$size" \
+            "$(sql -c "SELECT n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables WHERE relname = 'hourly'")")$'
+'
     done
+    table_head history 'changed rows' buckets '`tally.refresh`, new session, ms' '`tally.refresh`, ms' 'delete and insert by hand, ms' \
+        '× `tally.refresh`' 'REFRESH MATERIALIZED VIEW CONCURRENTLY, ms' '× `tally.refresh`'
+    tabled+=$changed
+    table_into rollup.md refresh
+    table_head 'rows of history: what' got aim
+    tabled+=$idle
+    table_into rollup.md idle
 }
 
 part_capture() {
@@ -93,16 +103,15 @@ part_capture() {
             sql -c "INSERT INTO took SELECT 'transactions $many', $round, 50000 * 1000.0 / $(cat "$file")"
         done
     done
-    echo "Capture: time of writers, by rollups on the source ($copied rows by COPY, 50,000 rows one by one)"
-    table "SELECT many AS rollups, round(bench.of('copy ' || many)::numeric) AS \"COPY ms\",
-        round((bench.of('copy ' || many) / bench.of('copy 0'))::numeric, 2) AS \"× none\",
-                  round(((bench.of('copy ' || many) - bench.of('copy 0')) * 1000 / $copied)::numeric, 3) AS \"µs a row\",
-                  round((bench.of('rows ' || many) / 50)::numeric, 2) AS \"INSERT µs\",
-                      round((bench.of('rows ' || many) / bench.of('rows 0'))::numeric, 2) AS \"× none \",
-                  round((bench.of('transactions ' || many) / 50)::numeric, 1) AS \"transaction µs\",
-                      round((bench.of('transactions ' || many) / bench.of('transactions 0'))::numeric, 2) AS \"× none  \"
-             FROM unnest('{0,1,2,8}'::int[]) many"
-    echo
+    table_head rollups "COPY of $(thousands "$copied") rows, ms" '× none' 'µs a row more' \
+        'INSERT in one transaction, µs' '× none' 'one transaction a row, µs' '× none'
+    table_rows "SELECT many, round(bench.of('copy ' || many)::numeric), round((bench.of('copy ' || many) / bench.of('copy 0'))::numeric, 2),
+              round(((bench.of('copy ' || many) - bench.of('copy 0')) * 1000 / $copied)::numeric, 3),
+              round((bench.of('rows ' || many) / 50)::numeric, 2), round((bench.of('rows ' || many) / bench.of('rows 0'))::numeric, 2),
+              round((bench.of('transactions ' || many) / 50)::numeric, 1), round((bench.of('transactions ' || many) / bench.of('transactions 0'))::numeric, 2)
+         FROM unnest('{0,1,2,8}'::int[]) many"
+    table_row 'aim with 8' '' 1.10 '' '' 1.2 '' 1.3
+    table_into rollup.md capture
 }
 
 # pgbench_of TABLE CLIENTS SECONDS: transactions a second, of one row each, at times that go on as a clock does.
@@ -134,9 +143,10 @@ part_writers() {
             sql -c "INSERT INTO took VALUES ('$way', $round, $tps)" -c "SELECT tally.refresh()" >/dev/null
         done
     done
-    echo "Two writers, one row a transaction, $seconds s each"
-    table "SELECT round(bench.of('without')::numeric) AS \"transactions/s\", round(bench.of('with')::numeric) AS \"with a refresh every second\",
-        round((bench.of('with') / bench.of('without'))::numeric, 3) AS \"ratio (aim 0.90)\""
+    table_head "two writers, one row a transaction, $seconds s each" 'transactions/s' ratio aim
+    table_rows "SELECT 'without refreshes', round(bench.of('without')::numeric), '', ''"
+    table_rows "SELECT 'with a refresh every second', round(bench.of('with')::numeric), round((bench.of('with') / bench.of('without'))::numeric, 3), 0.90"
+    table_into rollup.md writers
     [ "$(sql -c "SELECT sum(n) = (SELECT count(*) FROM events) FROM hourly")" = t ] || { echo "bench/rollup: the rollup lost rows" >&2; exit 1; }
     echo
 }

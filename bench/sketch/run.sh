@@ -17,6 +17,10 @@ parts=("$@"); [ $# -gt 0 ] || parts=(groups narrow one merge ordered sessions ac
 # shellcheck source=bench/measure.sh
 . "$here/measure.sh"
 
+# shellcheck disable=SC2034  # table.sh reads them
+[ "$events" -ge 10000000 ] || quick_look=1
+# shellcheck disable=SC2034
+size_of_run="\`EVENTS=$events ROUNDS=$rounds make bench-sketch\`."
 sketch=$here/sketch
 # shellcheck source=bench/sketch/behaviours.sh
 . "$here/sketch/behaviours.sh"
@@ -31,11 +35,6 @@ timed() {
     plan=$(sql_run -c "EXPLAIN (ANALYZE, BUFFERS, TIMING off, COSTS off) $2")
     note "$1" "$(sed -n 's/^Execution Time: \([0-9.]*\) ms/\1/p' <<<"$plan")"
     temporary[$1]=$(sed -n 's/.*temp .*written=\([0-9]*\).*/\1/p' <<<"$plan" | head -1)
-}
-# told TEXT NAME FLOOR [aim]
-told() {
-    local spilled=${temporary[$2]:-}
-    line "$1" "$2" "$(ratio "$2" "$3") × $3${4:+   (aim $4)}${spilled:+   $((spilled / 128)) MB of temporary files}"
 }
 net() { awk -v a="$(of "$1")" -v b="$(of "$3")" -v s="$(of "$2")" 'BEGIN { printf "%.2f", (b - s) / (a - s) }'; } # NAME SCAN RIVAL
 
@@ -53,13 +52,23 @@ grouped() {
         timed "$label: + both peers" "SELECT $counts, public.tdigest($value, 200), hll_add_agg($hash) $rest"
     done
 }
-grouped_told() { # LABEL AIM
-    line "$1: counts" "$1: counts"
-    told "  + t-digest" "$1: + tdigest" "$1: counts"
-    told "  + t-digest + HLL" "$1: + both" "$1: counts" "${2:-}"
-    [ "${took["$1: + peer tdigest"]:-}" ] || return 0
-    told "  + peer's tdigest" "$1: + peer tdigest" "$1: counts"
-    told "  + peers' tdigest + hll" "$1: + both peers" "$1: counts"
+# written NAME: how much of temporary files it wrote, in words, if any.
+written() { [ -z "${temporary[$1]:-}" ] || printf ', %s MB of temporary files' "$((temporary[$1] / 128))"; }
+grouped_row() { # LABEL [AIM]: a row of the table of grouped_head
+    local cells=() name
+    for name in '+ tdigest' '+ both' '+ peer tdigest' '+ both peers'; do
+        if [ -z "${took["$1: $name"]:-}" ]; then
+            cells+=('not run')
+        elif [ "$name" = '+ both' ]; then
+            cells+=("$(judged "$(ratio "$1: $name" "$1: counts")" "${2:-}") ×$(written "$1: $name")" "${2:-}")
+        else
+            cells+=("$(ratio "$1: $name" "$1: counts") ×$(written "$1: $name")")
+        fi
+    done
+    table_row "$1" "$(thousands "$(printf %.0f "$(of "$1: counts")")")" "${cells[@]}"
+}
+grouped_head() {
+    table_head groups 'counts, ms' '+ t-digest' '+ t-digest + HLL' aim '+ `tdigest` extension' '+ `tdigest` + `hll` extensions'
 }
 
 part_groups() {
@@ -77,9 +86,9 @@ part_groups() {
     for i in 0 1 2; do
         grouped "${names[i]}" "${rest[@]}" "date_trunc('${widths[i]}', event_time, 'UTC'), ${keys[i]}" "${values[@]}" "${peers[i]}"
     done
-    echo
-    echo "Groups of $events events, one worker beside the leader"
-    for i in 0 1 2; do grouped_told "${names[i]}" "${aims[i]}"; done
+    grouped_head
+    for i in 0 1 2; do grouped_row "${names[i]}" "${aims[i]}"; done
+    table_into sketch.md groups
 }
 
 part_narrow() {
@@ -90,9 +99,9 @@ part_narrow() {
     # Peers have no part where groups are many: a minute and more.
     local peers=(1 1 0)
     for i in 0 1 2; do grouped "${names[i]}" ev "$counts" "${keys[i]}" v s 'hll_hash_bigint(s)' "${peers[i]}"; done
-    echo
-    echo "Groups of $events narrow rows in random order"
-    for i in 0 1 2; do grouped_told "${names[i]}"; done
+    grouped_head
+    for i in 0 1 2; do grouped_row "${names[i]}" 1.5; done
+    table_into sketch.md narrow
 }
 
 part_one() {
@@ -105,11 +114,12 @@ part_one() {
         timed 'one: hll' 'SELECT tally.hll(s) FROM ev'
         timed 'one: peer hll' 'SELECT hll_add_agg(hll_hash_bigint(s)) FROM ev'
     done
-    echo
-    echo "One group of $events values"
-    line 'sum' 'one: sum'
-    line 't-digest' 'one: tdigest' "the peer's, net of sum: $(net 'one: tdigest' 'one: sum' 'one: peer tdigest') × (aim 2.5)"
-    line 'HLL' 'one: hll' "the peer's, net of sum: $(net 'one: hll' 'one: sum' 'one: peer hll') ×"
+    table_head "one group of $(thousands "$events") values" ms "the peer's, ms" "the peer's / ours, net of \`sum\`" 'aim, at least'
+    table_row '`sum`' "$(printf %.0f "$(of 'one: sum')")" '' '' ''
+    table_row 't-digest' "$(printf %.0f "$(of 'one: tdigest')")" "$(printf %.0f "$(of 'one: peer tdigest')")" \
+        "$(net 'one: tdigest' 'one: sum' 'one: peer tdigest')" 2.5
+    table_row 'HLL' "$(printf %.0f "$(of 'one: hll')")" "$(printf %.0f "$(of 'one: peer hll')")" "$(net 'one: hll' 'one: sum' 'one: peer hll')" ''
+    table_into sketch.md one
 }
 
 part_merge() {
@@ -123,11 +133,13 @@ part_merge() {
         timed 'merge: hll' 'SELECT tally.rollup(h) FROM stored'
         timed 'merge: peer hll' 'SELECT hll_union_agg(ph) FROM stored'
     done
-    echo
-    echo "Merging $(sql -c 'SELECT count(*) FROM stored') stored sketches of about 42 values"
-    line 'scan' 'merge: scan'
-    line 't-digest' 'merge: tdigest' "the peer's: $(ratio 'merge: peer tdigest' 'merge: tdigest') × (aim 2)"
-    line 'HLL' 'merge: hll' "the peer's: $(ratio 'merge: peer hll' 'merge: hll') × (aim 1)"
+    table_head "merging $(thousands "$(sql -c 'SELECT count(*) FROM stored')") stored sketches of about 42 values" ms \
+        "the peer's, ms" "the peer's / ours" 'aim, at least'
+    table_row 'scan' "$(printf %.0f "$(of 'merge: scan')")" '' '' ''
+    table_row 't-digest' "$(printf %.0f "$(of 'merge: tdigest')")" "$(printf %.0f "$(of 'merge: peer tdigest')")" \
+        "$(ratio 'merge: peer tdigest' 'merge: tdigest')" 2
+    table_row 'HLL' "$(printf %.0f "$(of 'merge: hll')")" "$(printf %.0f "$(of 'merge: peer hll')")" "$(ratio 'merge: peer hll' 'merge: hll')" 1
+    table_into sketch.md merge
     sql -c "SELECT format('bytes: tdigest %s, peer %s; hll %s, peer %s', avg(pg_column_size(d))::int, avg(pg_column_size(pd))::int,
         avg(pg_column_size(h))::int, avg(pg_column_size(ph))::int) FROM stored"
     sql -c "SELECT format('ten values: tdigest %s bytes, hll %s; full: tdigest %s, hll %s (aims: 150, 2048)', ten.d, ten.h, whole.d, whole.h)

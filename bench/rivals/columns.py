@@ -57,12 +57,13 @@ def duck():
 def ch():
     at = chdb.session.Session(str(folder / "chdb"))
     ask = lambda text: str(at.query(text, "CSV"))
-    columns = ("event_time DateTime64(6, 'UTC'), event_type LowCardinality(String), session_id String, world String, adventure String, locale String, model String, "
-               "experiment String, variation String, content_version String, latency_ms Nullable(Float64), "
+    columns = ("event_time DateTime64(6, 'UTC'), event_type LowCardinality(String), session_id String, "
+               + ", ".join(f"{key} String" for key in keys.split(", ")) + ", latency_ms Nullable(Float64), "
                + ", ".join(f"{column} Nullable(Int64)" for column in sums))
     ask("CREATE DATABASE IF NOT EXISTS b ENGINE = Atomic")
     ask(f"CREATE TABLE b.events ({columns}) ENGINE = MergeTree ORDER BY event_time")
-    load = "INSERT INTO b.events SELECT * FROM file('{}', 'CSVWithNames', '" + columns.replace("'", "\\'") + "') SETTINGS date_time_input_format = 'best_effort'"
+    load = ("INSERT INTO b.events SELECT * FROM file('{}', 'CSVWithNames', '" + columns.replace("'", "\\'")
+            + "') SETTINGS date_time_input_format = 'best_effort'")
     ask(load.format(folder / "events.csv"))
     ask(f"CREATE TABLE b.hourly (bucket DateTime('UTC'), {', '.join(key + ' String' for key in keys.split(', '))}, "
         + ", ".join(f"{name} SimpleAggregateFunction(sum, UInt64)" for name in kinds) + ", "
@@ -82,8 +83,8 @@ def ch():
         timed("chdb due", lambda: ask("INSERT INTO b.hourly " + grouped.format("b.new")))
         ask("DROP TABLE b.new SYNC")
     asked = {
-        "chdb": f"SELECT toDate(bucket) AS day, sum(turns), quantilesTDigestMerge(0.5, 0.95)(latency)[2], uniqMerge(sessions) FROM b.hourly WHERE bucket >= '{since}' "
-                "GROUP BY day ORDER BY day",
+        "chdb": f"SELECT toDate(bucket) AS day, sum(turns), quantilesTDigestMerge(0.5, 0.95)(latency)[2], uniqMerge(sessions) FROM b.hourly "
+                f"WHERE bucket >= '{since}' GROUP BY day ORDER BY day",
         "chraw": f"SELECT toDate(event_time) AS day, countIf(event_type = 'turn'), quantileTDigest(0.95)(latency_ms), uniq(session_id) FROM b.events "
                  f"WHERE event_time >= '{since}' GROUP BY day ORDER BY day",
     }

@@ -28,7 +28,8 @@ COMMENT ON FUNCTION insert_again() IS 'Inserts the latest new events once more.'
 -- pg_ivm knows count and sum, without FILTER, of columns of a plain GROUP BY.
 CREATE FUNCTION ivm_query() RETURNS text LANGUAGE sql AS $f$ SELECT $q$
     SELECT date_bin('1 hour', event_time, '2000-01-03 00:00:00+00') AS bucket, world, adventure, locale, model, experiment, variation, content_version,
-           event_type, count(*) AS events, sum(tokens_in) AS tokens_in, sum(tokens_out) AS tokens_out, sum(ticks) AS ticks, sum(tool_calls) AS tool_calls, sum(acts) AS acts
+           event_type,
+           count(*) AS events, sum(tokens_in) AS tokens_in, sum(tokens_out) AS tokens_out, sum(ticks) AS ticks, sum(tool_calls) AS tool_calls, sum(acts) AS acts
       FROM public.analytics_events GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9 $q$ $f$;
 COMMENT ON FUNCTION ivm_query() IS 'The hourly relation as pg_ivm can keep it: by kind of event too, without percentiles and distinct counts.';
 

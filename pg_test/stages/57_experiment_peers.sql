@@ -124,7 +124,7 @@ SELECT is((SELECT verdict FROM tally.experiment_summary('x', '2026-02-01Z') WHER
     'not to be believed: the arms do not have the units they should have', 'in words');
 INSERT INTO exposures VALUES ('z', 'strange', '2026-01-05Z', 'DE'), ('p', 'parked', '2026-01-05Z', 'DE');
 SELECT is((SELECT string_agg(h.message, '; ' ORDER BY h.message) FROM tally.experiment_health('x', '2026-02-01Z') h WHERE h."check" IN ('undeclared_arms')),
-    '1 units are in arms that are not declared: strange', 'an arm that nobody declared');
+    '1 unit is in arms that are not declared: strange', 'an arm that nobody declared');
 -- 2000 units of the control, 1600 of the other arm since those that end in 5 are gone, and the one that is parked.
 SELECT is(ARRAY[h.state, h.message], ARRAY['error', 'the arms do not have the units that their weights promise, and 1 unit is in an arm of weight 0: '
     'control 2000 (55.5 %, promised 50.0 %), new 1600 (44.4 %, promised 50.0 %), parked 1 (0.0 %, promised 0.0 %)'],

@@ -61,7 +61,9 @@ BEGIN
     UPDATE tally.rollups x SET emptied_at = now() WHERE x.id = $1 RETURNING x.* INTO r;
     -- The rows of a rollup per key move from bucket to bucket as the rows of their keys change. That is no history lost, and nothing could keep it.
     IF EXISTS (SELECT FROM tally.rollups a WHERE a.id = ANY (tally_internal._with_ancestors($1)) AND a.key IS NOT NULL) THEN RETURN; END IF;
-    message := format('%s finished buckets of rollup %L are gone, because none of their source rows is left', buckets, r.name);
+    message := CASE buckets
+        WHEN 1 THEN format('1 finished bucket of rollup %L is gone, because none of its source rows is left', r.name)
+        ELSE format('%s finished buckets of rollup %L are gone, because none of their source rows is left', buckets, r.name) END;
     hint := format('SELECT * FROM tally.alter_rollup(%L, emptied => ''keep'');', tally_internal._called(r));
     RAISE WARNING USING MESSAGE = message,
         DETAIL = 'A rollup follows its source. Where a job deletes old rows, have it keep what is emptied from now on, or freeze history with '

@@ -46,25 +46,32 @@ BEGIN
     SELECT * INTO srm FROM tally.sample_ratio(split.units, split.weights);
     RETURN QUERY SELECT 'sample_ratio', CASE WHEN srm.mismatch OR srm.misplaced > 0 THEN 'error' WHEN srm.p IS NULL THEN 'no_data' ELSE 'ok' END, srm.p,
         COALESCE(NULLIF(concat_ws(', and ', CASE WHEN srm.mismatch THEN 'the arms do not have the units that their weights promise' END,
-            CASE WHEN srm.misplaced > 0 THEN CASE srm.misplaced WHEN 1 THEN '1 unit is' ELSE srm.misplaced || ' units are' END || ' in an arm of weight 0' END),
+            CASE WHEN srm.misplaced > 0 THEN tally_internal._numbered(srm.misplaced, 'unit is', 'units are') || ' in an arm of weight 0' END),
             ''), 'units by arm') || ': ' || split.words,
         CASE WHEN srm.mismatch OR srm.misplaced > 0 THEN 'Find out why before reading any number: who is exposed, and is that the same in every arm?' END;
     RETURN QUERY SELECT 'units_seen_twice', CASE WHEN split.mixed > 0.01 * GREATEST(split.counted, split.mixed) THEN 'warning' ELSE 'ok' END,
-        split.mixed::float8, format('%s units were seen in more than one arm and %s', split.mixed, CASE e.definition ->> 'twice' WHEN 'first'
-            THEN 'count in their first' ELSE 'are left out' END),
+        split.mixed::float8, CASE e.definition ->> 'twice'
+            WHEN 'first' THEN tally_internal._numbered(split.mixed, 'unit was seen in more than one arm and counts in its first',
+                                                       'units were seen in more than one arm and count in their first')
+            ELSE tally_internal._numbered(split.mixed, 'unit was seen in more than one arm and is left out',
+                                          'units were seen in more than one arm and are left out') END,
         CASE WHEN split.mixed > 0.01 * GREATEST(split.counted, split.mixed) THEN 'More than 1 %: the assignment is not kept for each unit.' END;
     RETURN QUERY SELECT 'undeclared_arms', CASE WHEN split.strange > 0 THEN 'error' ELSE 'ok' END, split.strange::float8,
-        CASE WHEN split.strange > 0 THEN format('%s units are in arms that are not declared: %s', split.strange, split.strangers)
+        CASE WHEN split.strange > 0 THEN format('%s in arms that are not declared: %s',
+                 tally_internal._numbered(split.strange, 'unit is', 'units are'), split.strangers)
              ELSE 'every arm is declared' END,
         CASE WHEN split.strange > 0 THEN format('SELECT tally.drop_experiment(%L);  -- and create_experiment() with these arms', tally_internal._called(e)) END;
-    RETURN QUERY SELECT x.c, CASE WHEN x.n > 0 THEN 'warning' ELSE 'ok' END, x.n::float8, format(x.words, x.n), CASE WHEN x.n > 0 THEN x.hint END
-      FROM (VALUES ('exposures_without_arm', odd.without_arm, '%s exposures have no arm and are left out',
+    RETURN QUERY SELECT x.c, CASE WHEN x.n > 0 THEN 'warning' ELSE 'ok' END, x.n::float8, tally_internal._numbered(x.n, x.one, x.many),
+        CASE WHEN x.n > 0 THEN x.hint END
+      FROM (VALUES ('exposures_without_arm', odd.without_arm, 'exposure has no arm and is left out', 'exposures have no arm and are left out',
           format('SELECT * FROM %s WHERE (%s) IS NULL;', e.exposures, e.definition ->> 'arm')),
-                   ('exposures_without_time', odd.without_time, '%s exposures have no finite time and are left out',
+                   ('exposures_without_time', odd.without_time, 'exposure has no finite time and is left out',
+                    'exposures have no finite time and are left out',
                     format('SELECT * FROM %s WHERE isfinite(%I) IS NOT TRUE;', e.exposures, e.definition ->> 'time_column')),
-                   ('exposures_outside', odd.early + odd.late, format('%%s units were first exposed outside its days and are left out: %s too early, %s late',
-                        odd.early, odd.late),
-                    format('SELECT * FROM %s ORDER BY %I;', e.exposures, e.definition ->> 'time_column'))) x(c, n, words, hint);
+                   ('exposures_outside', odd.early + odd.late,
+                    format('unit was first exposed outside its days and is left out: %s too early, %s late', odd.early, odd.late),
+                    format('units were first exposed outside its days and are left out: %s too early, %s late', odd.early, odd.late),
+                    format('SELECT * FROM %s ORDER BY %I;', e.exposures, e.definition ->> 'time_column'))) x(c, n, one, many, hint);
     RETURN QUERY SELECT 'metric_without_data', CASE WHEN x.n > 0 THEN 'ok' ELSE 'warning' END, x.n::float8,
         format(CASE WHEN x.n > 0 THEN 'metric %L has values other than 0' ELSE 'metric %L has no event in any window' END, x.metric),
         CASE WHEN x.n = 0 THEN format('SELECT definition FROM tally.experiment_cells WHERE experiment_id = %s AND metric = %L;', e.id, x.metric) END
@@ -76,7 +83,8 @@ BEGIN
              WHERE c.experiment_id = e.id GROUP BY 1, 2) x ORDER BY x.place;
     RETURN QUERY SELECT 'planned_units', CASE WHEN e.definition ->> 'planned_units' IS NULL THEN 'no_data'
         WHEN split.counted >= (e.definition ->> 'planned_units')::bigint THEN 'reached'
-        ELSE 'ok' END, split.counted::float8, format('%s units%s', split.counted, COALESCE(' of ' || (e.definition ->> 'planned_units') || ' planned', '')),
+        ELSE 'ok' END, split.counted::float8, tally_internal._numbered(split.counted, 'unit', 'units')
+            || COALESCE(' of ' || (e.definition ->> 'planned_units') || ' planned', ''),
             NULL::text;
 END $$;
 COMMENT ON FUNCTION tally.experiment_health(text, timestamptz) IS

@@ -1,9 +1,8 @@
 -- Owns: refresh: lock, take marks, recompute in an equal or later snapshot, write what differs, log.
 --
--- Why this is exact: a mark becomes visible exactly when its rows do, because both are of one transaction. Marks that
--- this refresh can see are deleted first; the recomputation runs in the same snapshot or a later one, so it sees at
--- least the rows behind them. A mark that commits in between stays for the next run. If anything fails, the deletion
--- of the marks is undone with the rest.
+-- Why this is exact: a mark becomes visible exactly when its rows do, because both are of one transaction. Marks that this refresh can see are deleted
+-- first; the recomputation runs in the same snapshot or a later one, so it sees at least the rows behind them. A mark that commits in between stays for
+-- the next run. If anything fails, the deletion of the marks is undone with the rest.
 
 CREATE OR REPLACE FUNCTION tally_internal._take_buckets(r tally.rollups, most int) RETURNS timestamptz[]
 -- Marks come and go faster than ANALYZE counts them. The planner took 40,000 of them for a few and joined them one by one, for minutes.
@@ -26,8 +25,8 @@ BEGIN
     EXECUTE format('WITH chosen AS (SELECT DISTINCT d.bucket FROM tally.dirty d WHERE d.rollup_id = $1 '
                    -- A marked range recomputes the buckets in it, so they are left out here. With a lookback a bucket
                    -- also reaches others beyond the range, so there it is taken.
-                   'AND (%1$L OR NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND d.bucket >= g.since AND d.bucket < g.until)) ORDER '
-                       'BY d.bucket DESC LIMIT $2), '
+                   'AND (%1$L OR NOT EXISTS (SELECT FROM tally.dirty_ranges g WHERE g.rollup_id = $1 AND d.bucket >= g.since AND d.bucket < g.until)) '
+                   'ORDER BY d.bucket DESC LIMIT $2), '
                    'taken AS (DELETE FROM tally.dirty d USING chosen c WHERE d.rollup_id = $1 AND d.bucket = c.bucket RETURNING %2$s AS start) '
                    'SELECT array_agg(DISTINCT t.start ORDER BY t.start) FROM taken t', r.lookback IS NOT NULL,
                    tally_internal._bucket_start_sql(tally_internal._bucket_rule_of(r), 'd.bucket'))
@@ -61,9 +60,8 @@ BEGIN
     UPDATE tally.rollups x SET emptied_at = now() WHERE x.id = $1 RETURNING x.* INTO r;
     -- The rows of a rollup per key move from bucket to bucket as the rows of their keys change. That is no history lost, and nothing could keep it.
     IF EXISTS (SELECT FROM tally.rollups a WHERE a.id = ANY (tally_internal._with_ancestors($1)) AND a.key IS NOT NULL) THEN RETURN; END IF;
-    message := CASE buckets
-        WHEN 1 THEN format('1 finished bucket of rollup %L is gone, because none of its source rows is left', r.name)
-        ELSE format('%s finished buckets of rollup %L are gone, because none of their source rows is left', buckets, r.name) END;
+    message := format(CASE buckets WHEN 1 THEN '%s finished bucket of rollup %L is gone, because none of its source rows is left'
+        ELSE '%s finished buckets of rollup %L are gone, because none of their source rows is left' END, buckets, r.name);
     hint := format('SELECT * FROM tally.alter_rollup(%L, emptied => ''keep'');', tally_internal._called(r));
     RAISE WARNING USING MESSAGE = message,
         DETAIL = 'A rollup follows its source. Where a job deletes old rows, have it keep what is emptied from now on, or freeze history with '

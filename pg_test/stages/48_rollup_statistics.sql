@@ -38,4 +38,11 @@ DELETE FROM pg_statistic_ext_data WHERE stxoid = (SELECT oid FROM pg_statistic_e
 SELECT is((SELECT hint FROM tally.status WHERE rollup = 'upgraded_hourly'), 'ANALYZE upgraded;', 'statistics on groups are empty: status says what fills them');
 SELECT hint FROM tally.status WHERE rollup = 'upgraded_hourly' \gexec
 SELECT is((SELECT hint FROM tally.status WHERE rollup = 'upgraded_hourly'), NULL, 'and it does');
+
+-- Bug: two dimensions of one expression could not be computed with_data, because PostgreSQL refuses statistics on one expression twice.
+CREATE TABLE twice (at timestamptz NOT NULL, a text);
+INSERT INTO twice SELECT timestamptz '2026-01-01+00' + i * interval '1 minute', i % 2 FROM generate_series(1, 50) i;
+SELECT lives_ok($$SELECT tally.create_rollup('twice_hourly', 'twice', 'at', dimensions => '["a", {"b": "a"}]', measures => '{"n": "count(*)"}',
+    with_data => true)$$, 'two dimensions of one expression, with data');
+SELECT is((SELECT sum(n) FROM twice_hourly WHERE a = b), 50::numeric, 'are computed');
 SELECT * FROM finish();

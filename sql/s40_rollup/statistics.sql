@@ -48,8 +48,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            (SELECT 0 AS place, tally_internal._bucket_start_sql(tally_internal._bucket_rule_of(r),
                                                                 tally_internal._time_as_timestamptz_sql(quote_ident(r.time_column), r.time_type,
                                                                     r.zone)) AS term
-            UNION ALL (SELECT d.ordinal, d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id AND with_dimensions AND r.expand IS NULL
-                       ORDER BY d.ordinal LIMIT 7)) t
+            -- PostgreSQL refuses one expression twice; dimensions may share one under two names.
+            UNION ALL (SELECT min(d.ordinal), d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id AND with_dimensions AND r.expand IS NULL
+                       GROUP BY d.expression ORDER BY 1 LIMIT 7)) t
      GROUP BY o.object
 $$;
 COMMENT ON FUNCTION tally_internal._statistics_sql(tally.rollups, text, boolean) IS

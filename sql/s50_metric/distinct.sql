@@ -21,17 +21,24 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._counted_among(int, text[]) IS 'The dimensions that some names of a metric''s measures count the labels of.';
 
+CREATE OR REPLACE FUNCTION tally_internal._counted_sql(dimension text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- Labels are compared by their bytes: equal ones are equal in every collation that a dimension may have, and it is several times faster.
+    SELECT format('pg_catalog.count(DISTINCT %1$I COLLATE pg_catalog."C") FILTER (WHERE %1$I OPERATOR(pg_catalog.<>) ''(none)'')', dimension)
+$$;
+COMMENT ON FUNCTION tally_internal._counted_sql(text) IS
+'SQL text that counts the different labels of a dimension. NULL, which is the label (none), is nobody.';
+
 CREATE OR REPLACE FUNCTION tally_internal._merged_columns(rollup_id int, names text[]) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     counted text[] := tally_internal._counted_among(rollup_id, names);
 BEGIN
-    -- Labels are compared by their bytes: equal ones are equal in every collation that a dimension may have, and it is several times faster.
     RETURN concat_ws(', ',
         (SELECT string_agg(format('%s AS %I', format(x.merge, x.name), x.name), ', ' ORDER BY x.ordinal) FROM tally.measures x
           WHERE x.rollup_id = $1 AND x.name = ANY ($2)),
-        (SELECT string_agg(format('pg_catalog.count(DISTINCT %1$I COLLATE pg_catalog."C") FILTER (WHERE %1$I OPERATOR(pg_catalog.<>) ''(none)'') AS %2$I',
-                                  d, 'distinct_' || d), ', ' ORDER BY n) FROM unnest(counted) WITH ORDINALITY u(d, n)));
+        (SELECT string_agg(format('%s AS %I', tally_internal._counted_sql(d), 'distinct_' || d), ', ' ORDER BY n)
+           FROM unnest(counted) WITH ORDINALITY u(d, n)));
 END $$;
 COMMENT ON FUNCTION tally_internal._merged_columns(int, text[]) IS
 'SQL text that merges measures of a rollup and counts labels, each under its own name. It is empty where there is none.';

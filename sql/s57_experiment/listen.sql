@@ -58,16 +58,19 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._metric_changed(jsonb, jsonb) IS 'The definition of a metric of experiments after a list of changes of names.';
 
+CREATE OR REPLACE FUNCTION tally_internal._given_changed(definition jsonb, changes jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- An arm has its name under the key under which the experiment has an expression.
+    SELECT tally_internal._definition_changed(definition - 'arms', '{arm,where,expression}', changes) || jsonb_build_object('arms', definition -> 'arms')
+$$;
+COMMENT ON FUNCTION tally_internal._given_changed(jsonb, jsonb) IS 'The definition of an experiment after a list of changes of names.';
+
 CREATE OR REPLACE FUNCTION tally_internal._when_definition_follows_s57(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     changes CONSTANT jsonb := detail -> 'changes';
 BEGIN
-    -- An arm of an experiment has its name under the key under which the experiment has an expression.
-    UPDATE tally.experiments e
-       SET definition = tally_internal._definition_changed(e.definition - 'arms', '{arm,where,expression}', changes)
-                     || jsonb_build_object('arms', e.definition -> 'arms')
-     WHERE e.units = $1;
+    UPDATE tally.experiments e SET definition = tally_internal._given_changed(e.definition, changes) WHERE e.units = $1;
     UPDATE tally.experiment_cells c SET definition = tally_internal._metric_changed(c.definition, changes) WHERE c.unit_values = $1;
     -- Several experiments may measure it. Nothing is left to change for the second one.
     UPDATE tally.experiment_metrics m

@@ -26,16 +26,27 @@ END $$;
 COMMENT ON FUNCTION tally_internal._refuse_unreleased(tally.releases, text, text, text) IS
 'The error for a question to a rollup that its release does not answer, for a reader who may see the release only.';
 
+CREATE OR REPLACE FUNCTION tally_internal._people_in_metrics(x tally.releases) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN NOT x.definition ? 'each' THEN x.people
+           ELSE (SELECT c.name FROM tally_internal._counted_dimensions(x.rollup_id) c WHERE c.dimension = x.definition ->> 'each') END
+$$;
+COMMENT ON FUNCTION tally_internal._people_in_metrics(tally.releases) IS
+'The name by which metrics of a rollup count the people of its release: a measure, or distinct_<dimension>; null where a measure has taken that name.';
+
 CREATE OR REPLACE FUNCTION tally_internal._released_metric_sql(x tally.releases, name text, resolved text, measures text[]) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    counted text := format('tally.distinct_count(%I)', x.people);
+    people  text := tally_internal._people_in_metrics(x);
+    -- A sketch may be asked for more than its count. Labels are a number, which stands under its own name.
+    counted text := CASE WHEN NOT x.definition ? 'each' THEN format('tally.distinct_count(%I)', people) END;
 BEGIN
-    IF NOT measures <@ (x.measures || x.people) OR replace(resolved, counted, '') ~ format('\m%s\M', regexp_replace(x.people, '(\W)', '\\\1', 'g')) THEN
+    IF NOT measures <@ (x.measures || people) OR replace(resolved, counted, '') ~ format('\m%s\M', regexp_replace(people, '(\W)', '\\\1', 'g')) THEN
         PERFORM tally_internal._refuse_unreleased(x, format('metric %L', name),
-            format('It shows %s, and distinct people as %I.', COALESCE(NULLIF(array_to_string(x.measures, ', '), ''), 'no counts'), x.people));
+            format('It shows %s, and distinct people as %I.', COALESCE(NULLIF(array_to_string(x.measures, ', '), ''), 'no counts'),
+                   COALESCE(people, x.people)));
     END IF;
-    RETURN format('CASE WHEN NOT "the hidden" THEN (%s)::pg_catalog.float8 END', replace(resolved, counted, '"the people"'));
+    RETURN format('CASE WHEN NOT "the hidden" THEN (%s)::pg_catalog.float8 END', COALESCE(replace(resolved, counted, '"the people"'), resolved));
 END $$;
 COMMENT ON FUNCTION tally_internal._released_metric_sql(tally.releases, text, text, text[]) IS
 'SQL text of a metric over published numbers: NULL where they are hidden. An error where the metric needs more than a release shows.';
@@ -46,7 +57,7 @@ DECLARE
     rule   text := tally_internal._release_rule(x, r);
     first  timestamptz := asked ->> 'first';
     last   timestamptz := asked ->> 'last';
-    people boolean := EXISTS (SELECT FROM jsonb_array_elements(asked -> 'metrics') m WHERE m -> 'measures' ? x.people);
+    people boolean := EXISTS (SELECT FROM jsonb_array_elements(asked -> 'metrics') m WHERE m -> 'measures' ? tally_internal._people_in_metrics(x));
     cover  record;
     hint   text;
 BEGIN
@@ -107,7 +118,7 @@ BEGIN
                                                                               FROM unnest(dims) WITH ORDINALITY u(d, n)));
     -- Each group is one published cell of one bucket, or counts of a cell over several buckets, which add up.
     RETURN NEXT tally_internal._refuse_unsafe_release(x, format(
-        'SELECT %1$s%2$s FROM (SELECT %1$s%3$s, pg_catalog.max(%4$I) AS "the people", pg_catalog.bool_or(hidden) AS "the hidden" FROM %5$s '
+        'SELECT %1$s%2$s FROM (SELECT %1$s%3$s, pg_catalog.max(%4$I) AS %11$I, pg_catalog.bool_or(hidden) AS "the hidden" FROM %5$s '
         'WHERE bucket >= %6$s AND bucket < %7$s AND %8$s%9$s%10$s) published',
         COALESCE(NULLIF(names, '') || ', ', ''),
         (SELECT string_agg(format('%s AS %I', tally_internal._released_metric_sql(x, m ->> 'name', m ->> 'resolved',
@@ -118,7 +129,8 @@ BEGIN
         tally_internal._utc_literal((detail ->> 'first')::timestamptz), tally_internal._utc_literal((detail ->> 'last')::timestamptz),
         COALESCE((SELECT string_agg(format('%I IS %s NULL', d, CASE WHEN d = ANY (keys) THEN 'NOT' ELSE '' END), ' AND ') FROM unnest(x.dimensions) d), 'true'),
         COALESCE(' AND ' || tally_internal._where_sql(r, detail -> 'where'), ''),
-        COALESCE(' GROUP BY ' || NULLIF(names, ''), '')));
+        COALESCE(' GROUP BY ' || NULLIF(names, ''), ''),
+        COALESCE(CASE WHEN x.definition ? 'each' THEN tally_internal._people_in_metrics(x) END, 'the people')));
 END $$;
 COMMENT ON FUNCTION tally_internal._when_rollup_hidden_s75(int, jsonb) IS
 'Listener: the query that answers a question about metrics of a rollup from its release, where the reader may read that; nothing where he may not.';

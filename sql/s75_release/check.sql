@@ -17,18 +17,22 @@ END $$;
 COMMENT ON FUNCTION tally_internal._counts_rows(int, text) IS
 'Whether a measure counts the rows of a cell: all of them. What counts some of them says how many people are behind neither those nor the rest.';
 
-CREATE OR REPLACE FUNCTION tally_internal._counts_some_people(rollup_id int, measure text) RETURNS boolean
+CREATE OR REPLACE FUNCTION tally_internal._counts_some_people(rollup_id int, people text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     source int := (SELECT r.source_rollup FROM tally.rollups r WHERE r.id = rollup_id);
-    said   text := (SELECT x.expression FROM tally.measures x WHERE x.rollup_id = rollup_id AND x.name = measure);
+    said   text := (SELECT x.expression FROM tally.measures x WHERE x.rollup_id = rollup_id AND x.name = people
+                    UNION ALL SELECT d.given FROM tally.dimensions d WHERE d.rollup_id = rollup_id AND d.name = people);
 BEGIN
-    RETURN said ~* '\m(filter|case|nullif)\M' OR EXISTS (SELECT FROM tally.measures s WHERE s.rollup_id = source AND s.type = 'tally.hll'
-        AND said ~ format('\m%s\M', regexp_replace(s.name, '(\W)', '\\\1', 'g')) AND tally_internal._counts_some_people(source, s.name));
+    RETURN said ~* '\m(filter|case|nullif)\M' OR EXISTS (
+        SELECT FROM (SELECT m.name FROM tally.measures m WHERE m.rollup_id = source AND m.type = 'tally.hll'
+                     UNION ALL SELECT d.name FROM tally.dimensions d WHERE d.rollup_id = source) s
+         WHERE said ~ format('\m%s\M', regexp_replace(s.name, '(\W)', '\\\1', 'g')) AND tally_internal._counts_some_people(source, s.name));
 END $$;
 COMMENT ON FUNCTION tally_internal._counts_some_people(int, text) IS
-'Whether a measure counts people under a condition (FILTER, CASE, NULLIF), here or in a rollup below. Beside a count of all rows it would tell of the rest.';
+'Whether a measure counts people under a condition (FILTER, CASE, NULLIF), or a dimension names some of them, here or in a rollup below. Beside a count of '
+'all rows it would tell of the rest.';
 
 CREATE OR REPLACE FUNCTION tally_internal._tables_behind(rollup_id int) RETURNS regclass[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -43,20 +47,21 @@ $$;
 COMMENT ON FUNCTION tally_internal._tables_behind(int) IS
 'The tables whose rows a rollup is made of, through rollups that it stands on and those that it reads beside its source.';
 
-CREATE OR REPLACE FUNCTION tally_internal._release_definition(r tally.rollups, columns text[]) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._release_definition(r tally.rollups, columns text[], each_ text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('filter', r.filter, 'expand', r.expand, 'zone', r.zone, 'bucket', r.bucket,
         'columns', (SELECT jsonb_object_agg(c.name, c.expression) FROM (
             SELECT d.name, d.expression FROM tally.dimensions d WHERE d.rollup_id = r.id
             UNION ALL SELECT m.name, m.expression FROM tally.measures m WHERE m.rollup_id = r.id) c WHERE c.name = ANY (columns)))
+        || jsonb_strip_nulls(jsonb_build_object('each', each_))
 $$;
-COMMENT ON FUNCTION tally_internal._release_definition(tally.rollups, text[]) IS
-'What the columns of a rollup mean now. The release keeps this and compares it later.';
+COMMENT ON FUNCTION tally_internal._release_definition(tally.rollups, text[], text) IS
+'What the columns of a rollup mean now, and the dimension that names people where they are counted by one. The release keeps this and compares it later.';
 
 CREATE OR REPLACE FUNCTION tally_internal._meant_now(x tally.releases, r tally.rollups) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN x.definition ? 'experiment' THEN tally_internal._experiment_definition((x.definition ->> 'experiment')::int, x.dimensions)
-        ELSE tally_internal._release_definition(r, x.dimensions || x.measures || x.people) END
+        ELSE tally_internal._release_definition(r, x.dimensions || x.measures || COALESCE(x.definition ->> 'each', x.people), x.definition ->> 'each') END
 $$;
 COMMENT ON FUNCTION tally_internal._meant_now(tally.releases, tally.rollups) IS
 'What the columns of a release mean now; it is compared with what they meant when it was made.';
@@ -77,19 +82,7 @@ BEGIN
             format('There are %s.', COALESCE((SELECT string_agg(quote_literal(x.name), ', ' ORDER BY x.ordinal) FROM tally.dimensions x
                                                WHERE x.rollup_id = r.id), 'none')), again);
     END IF;
-    IF NOT EXISTS (SELECT FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = made.people AND m.type = 'tally.hll') THEN
-        PERFORM tally_internal._refuse('undefined_column',
-            format('people of release %L must be a measure of rollup %L that counts distinct people by tally.hll(), got %L', made.name, r.name, made.people),
-            format('There are %s.', COALESCE((SELECT string_agg(quote_literal(m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m
-                                               WHERE m.rollup_id = r.id AND m.type = 'tally.hll'), 'none')),
-            format('SELECT tally.alter_rollup(%L, add_measures => ''{"people": "tally.hll(user_id)"}'');', tally_internal._called(r)));
-    ELSIF tally_internal._counts_some_people(r.id, made.people) THEN
-        PERFORM tally_internal._refuse('feature_not_supported',
-            format('people of release %L must be all people of a cell, got %L, which counts some of them', made.name, made.people),
-            format('It is %s. Beside a count of all rows it would tell of the others, without saying how many they are: make what it asks for a dimension.',
-                   (SELECT m.expression FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = made.people)),
-            format('SELECT tally.alter_rollup(%L, add_measures => ''{"all_people": "tally.hll(user_id)"}'');', tally_internal._called(r)));
-    END IF;
+    PERFORM tally_internal._check_release_people(made, r);
     SELECT m INTO bad FROM unnest(made.measures) m WHERE NOT tally_internal._counts_rows(r.id, m);
     IF FOUND OR (SELECT count(DISTINCT m) FROM unnest(made.measures) m) < cardinality(made.measures) THEN
         PERFORM tally_internal._refuse('feature_not_supported',
@@ -107,6 +100,38 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_release_columns(tally.releases, tally.rollups, text) IS
 'An error where a release names what its rollup lacks, counts that are no counts of all rows, or a column that a release has itself.';
 
+CREATE OR REPLACE FUNCTION tally_internal._check_release_people(made tally.releases, r tally.rollups) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    named text := COALESCE(made.definition ->> 'each', made.people);
+    said  text := (SELECT m.expression FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = named AND m.type = 'tally.hll'
+                      AND NOT made.definition ? 'each'
+                   UNION ALL SELECT d.given FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.name = named AND made.definition ? 'each');
+BEGIN
+    IF said IS NULL THEN
+        PERFORM tally_internal._refuse('undefined_column',
+            format('people of release %L must be a measure of rollup %L that counts distinct people by tally.hll(), or a dimension that names them, got %L',
+                   made.name, r.name, named),
+            format('There are %s. A dimension that names people is counted exactly: tally.exact_count() makes a rollup with one.',
+                   COALESCE((SELECT string_agg(quote_literal(m.name), ', ' ORDER BY m.ordinal) FROM tally.measures m
+                              WHERE m.rollup_id = r.id AND m.type = 'tally.hll'), 'none')),
+            format('SELECT tally.alter_rollup(%L, add_measures => ''{"people": "tally.hll(user_id)"}'');', tally_internal._called(r)));
+    ELSIF named = ANY (made.dimensions) THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('people of release %L must be none of its dimensions, got %L', made.name, named),
+            'Each cell would be of one person.', format('SELECT tally.create_release(%L, %L, dimensions => %L, measures => %L, people => %L);', made.name,
+                tally_internal._called(r), array_remove(made.dimensions, named), made.measures, named));
+    ELSIF tally_internal._counts_some_people(r.id, named) THEN
+        PERFORM tally_internal._refuse('feature_not_supported',
+            format('people of release %L must be all people of a cell, got %L, which counts some of them', made.name, named),
+            format('It is %s. Beside a count of all rows it would tell of the others, without saying how many they are: make what it asks for a dimension.',
+                   said),
+            format('SELECT tally.alter_rollup(%L, add_measures => ''{"all_people": "tally.hll(user_id)"}'');', tally_internal._called(r)));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_release_people(tally.releases, tally.rollups) IS
+'An error where a release does not count all people of a cell: by a measure of type tally.hll, or by a dimension that names them.';
+
 CREATE OR REPLACE FUNCTION tally_internal._check_own_columns(made tally.releases, again text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -116,6 +141,11 @@ BEGIN
     IF bad IS NOT NULL THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('release %L cannot have the column %L', made.name, bad),
             'Its own columns are bucket, cell, hidden, and for each number the ends <name>_low and <name>_high; names have up to 58 bytes.', again);
+    END IF;
+    IF made.people = ANY (made.dimensions || made.measures) THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('column %I of release %L must be its people, got a dimension or measure of that name', made.people, made.name),
+            'People who are counted by a dimension have this name.', again);
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_own_columns(tally.releases, text) IS 'An error where a dimension or measure has a name that a release has itself.';

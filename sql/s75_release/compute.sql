@@ -50,12 +50,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT y AS cell, row_number() OVER (ORDER BY (SELECT count(*) FROM jsonb_object_keys(y -> 'dims')), (y -> 'dims')::text) AS n
           FROM tally.run_as(x.owner, r.search_path, CASE WHEN x.definition ? 'experiment' THEN tally_internal._experiment_cells_sql(x) ELSE format(
             'SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(%s)) AS dims, pg_catalog.jsonb_build_object(%s) AS numbers, '
-            'tally.suppress_below(true, tally.rollup(%I), %s) IS NOT NULL AS enough FROM %s WHERE bucket >= $1 AND bucket < $2 GROUP BY GROUPING SETS (%s)',
+            '%s AS enough FROM %s WHERE bucket >= $1 AND bucket < $2 GROUP BY GROUPING SETS (%s)',
             (SELECT string_agg(format('%L, %I', d, d), ', ') FROM unnest(x.dimensions) d),
-            (SELECT string_agg(format('%L, COALESCE(%s, 0)', m.name, CASE WHEN m.name = x.people THEN format('tally.distinct_count(tally.rollup(%I))', m.name)
-                                                                     ELSE format(m.merge, m.name) END), ', ')
-               FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = ANY (x.people || x.measures)),
-            x.people, x.k, r.live_view,
+            (SELECT string_agg(format('%L, COALESCE(%s, 0)', c.name, c.counted), ', ')
+               FROM (SELECT x.people, COALESCE(tally_internal._counted_sql(x.definition ->> 'each'), format('tally.distinct_count(tally.rollup(%I))', x.people))
+                     UNION ALL SELECT m.name, format(m.merge, m.name) FROM tally.measures m WHERE m.rollup_id = r.id AND m.name = ANY (x.measures))
+                    c(name, counted)),
+            COALESCE(tally_internal._counted_sql(x.definition ->> 'each') || format(' OPERATOR(pg_catalog.>=) %s', x.k),
+                     format('tally.suppress_below(true, tally.rollup(%I), %s) IS NOT NULL', x.people, x.k)), r.live_view,
             (SELECT string_agg(format('(%s)', (SELECT string_agg(quote_ident(d), ', ') FROM unnest(m.margin) d)), ', ')
                FROM tally_internal._release_margins(x) m)) END, 0, r.zone, since, until) y) c
 $$;

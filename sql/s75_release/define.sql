@@ -21,16 +21,20 @@ DECLARE
     r     tally.rollups := tally_internal._rollup(rollup);
     made  tally.releases;
     parts text[] := tally_internal._name_parts(name);
+    -- A dimension that names people: its labels are counted, and no reader sees them.
+    each_ text := (SELECT d.name FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.name = people);
 BEGIN
     PERFORM tally_internal._owned_rollup(r.id, tally_internal._current_role());
     made := jsonb_populate_record(made, jsonb_build_object('name', parts[array_upper(parts, 1)], 'rollup_id', r.id, 'dimensions', COALESCE(dimensions, '{}'),
-        'measures', COALESCE(measures, '{}'), 'people', people, 'k', k, 'hierarchies', hierarchies, 'margins', margins,
+        'measures', COALESCE(measures, '{}'), 'people', CASE WHEN each_ IS NULL THEN people ELSE 'people' END, 'k', k,
+        'hierarchies', hierarchies, 'margins', margins,
         'bucket', COALESCE(bucket, r.bucket), 'settle', settle, 'history', history, 'schedule', schedule, 'description', description));
-    made.definition := tally_internal._release_definition(r, made.dimensions || made.measures || made.people);
+    made.definition := tally_internal._release_definition(r, made.dimensions || made.measures || people, each_);
     RETURN tally_internal._make_release(made, r, CASE WHEN array_length(parts, 1) > 1 THEN parts[1] ELSE tally_internal._schema_of(r.relation) END);
 END $$;
 COMMENT ON FUNCTION tally.create_release(text, text, text[], text[], text, int, jsonb, text, interval, interval, interval, text, text) IS
-'Defines a release: a table that shows counts (measures) and distinct people (a measure of type tally.hll) of a rollup by dimensions and their totals. In it '
+'Defines a release: a table that shows counts (measures) and distinct people of a rollup by dimensions and their totals. people is a measure of type '
+'tally.hll, which estimates them, or a dimension that names them, as rollups of exact_count() have: then they are counted exactly, as people. In the table '
 'cells of fewer than k people are hidden, and as many others as keep them hidden; each with a proof. NULL in a dimension is the total over it. A bucket is '
 'published once, by refresh_release(), when it has been over for as long as settle says. Grant SELECT on the table to readers, and nothing on the rollup.';
 

@@ -117,7 +117,7 @@ CREATE OR REPLACE FUNCTION tally_internal._release_definitions() RETURNS TABLE (
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT x.id, 'release', x.name, x.owner::text, tally_internal._definition_call('create_release', x.relation::text, ARRAY[
                ['rollup', tally_internal._called(r)], ['dimensions', x.dimensions::text],
-               ['measures', x.measures::text], ['people', x.people], ['k', x.k::text],
+               ['measures', x.measures::text], ['people', COALESCE(x.definition ->> 'each', x.people)], ['k', x.k::text],
                ['hierarchies', NULLIF(x.hierarchies, '[]')::text], ['margins', NULLIF(x.margins, 'all')], ['bucket', x.bucket::text],
                ['settle', x.settle::text], ['history', x.history::text], ['schedule', x.schedule], ['description', x.description]])
       FROM tally.releases x JOIN tally.rollups r ON r.id = x.rollup_id WHERE NOT x.definition ? 'experiment'

@@ -35,7 +35,8 @@ COMMENT ON COLUMN tally.releases.rollup_id IS 'The rollup whose rows are release
 COMMENT ON COLUMN tally.releases.relation IS 'The table that readers read.';
 COMMENT ON COLUMN tally.releases.dimensions IS 'Dimensions of the rollup that cells are of.';
 COMMENT ON COLUMN tally.releases.measures IS 'Counts of the rollup that are published.';
-COMMENT ON COLUMN tally.releases.people IS 'Measure of the rollup, of type tally.hll, that counts distinct people.';
+COMMENT ON COLUMN tally.releases.people IS
+'Measure of the rollup, of type tally.hll, that counts distinct people; people where a dimension names them (each in definition).';
 COMMENT ON COLUMN tally.releases.k IS 'A cell of fewer distinct people is hidden.';
 COMMENT ON COLUMN tally.releases.hierarchies IS 'Lists of dimensions of which each later one lies within the one before: no total over an outer one alone.';
 COMMENT ON COLUMN tally.releases.margins IS 'Which totals are published: all, only the total of everything, or none.';

@@ -155,7 +155,7 @@ SELECT is((SELECT count(*) FROM tally.refresh_release('app.some_seen', '2026-01-
 RESET SESSION AUTHORIZATION;
 UPDATE tally.measures m SET expression = 'tally.hll(person) FILTER (WHERE kind <> ''b'')' FROM tally.rollups r
  WHERE r.id = m.rollup_id AND r.name = 'some' AND m.name = 'people';
-UPDATE tally.releases x SET definition = tally_internal._release_definition(r, '{world,n,people}') FROM tally.rollups r
+UPDATE tally.releases x SET definition = tally_internal._release_definition(r, '{world,n,people}', NULL) FROM tally.rollups r
  WHERE r.id = x.rollup_id AND x.name = 'some_seen';
 SET SESSION AUTHORIZATION tally_owner;
 SET client_min_messages = error;

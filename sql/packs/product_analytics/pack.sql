@@ -5,6 +5,7 @@
 \ir source.sql
 \ir rollups.sql
 \ir taxonomy.sql
+\ir identities.sql
 \ir funnel.sql
 \ir metrics.sql
 \ir views.sql

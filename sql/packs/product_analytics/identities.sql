@@ -36,6 +36,8 @@ END $f$;
 COMMENT ON FUNCTION analytics_events_key_users() IS
 'Trigger: writes a pseudonym under the identity key in place of user_id: 60 bits of it where that is a bigint. Switched on by ALTER TABLE analytics_events '
 'ENABLE TRIGGER keyed_users.';
+-- On a table of his own anybody could try ids with it.
+REVOKE ALL ON FUNCTION analytics_events_key_users() FROM PUBLIC;
 
 -- step: trigger keyed_users ON analytics_events
 DO $do$

@@ -63,6 +63,19 @@ SELECT is(figures(), (SELECT f FROM before), 'and every figure is the same');
 SELECT is((SELECT count(*) FROM tally.keyed_rollups k JOIN tally.rollups r ON r.id = k.rollup_id WHERE r.name = 'pa_tutors_weekly'), 1::bigint,
     'the sketch of tutors is keyed too');
 
+-- Other types of ids.
+CREATE TABLE public.words (user_id text); CREATE TABLE public.uuids (user_id uuid); CREATE TABLE public.ints (user_id int);
+CREATE TRIGGER keyed_users BEFORE INSERT ON public.words FOR EACH ROW EXECUTE FUNCTION analytics_events_key_users();
+CREATE TRIGGER keyed_users BEFORE INSERT ON public.uuids FOR EACH ROW EXECUTE FUNCTION analytics_events_key_users();
+CREATE TRIGGER keyed_users BEFORE INSERT ON public.ints FOR EACH ROW EXECUTE FUNCTION analytics_events_key_users();
+INSERT INTO public.words VALUES ('ann'), ('ann');
+INSERT INTO public.uuids VALUES ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11');
+SELECT is((SELECT count(DISTINCT user_id) FROM public.words WHERE user_id ~ '^[0-9a-f]{64}$'), 1::bigint, 'text');
+SELECT isnt((SELECT user_id FROM public.uuids), 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'uuid');
+SELECT results_eq($$SELECT state, message ~ 'must be bigint, uuid or text', detail <> '', hint FROM message_of('INSERT INTO public.ints VALUES (7)')$$,
+    $$VALUES ('42804', true, true, 'ALTER TABLE public.ints DISABLE TRIGGER keyed_users;')$$, 'an integer is refused, in four parts');
+DROP TABLE public.words, public.uuids, public.ints;
+
 -- Installed again it stays on; dropped it goes.
 SELECT tally.install_pack('product_analytics', target_schema => 'shop');
 SELECT is((SELECT tgenabled::text FROM pg_trigger WHERE tgrelid = 'shop.analytics_events'::regclass AND tgname = 'keyed_users'), 'O',
@@ -71,26 +84,6 @@ SELECT is(has_function_privilege('keyed_users_writer', 'shop.analytics_events_ke
 SELECT tally.drop_pack('product_analytics', 'shop');
 SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'shop.analytics_events'::regclass AND tgname = 'keyed_users'), 0::bigint, 'dropped it goes');
 
--- Other types of ids.
-SET search_path = public;
-CREATE SCHEMA words;
-CREATE TABLE words.analytics_events (id int, event_time timestamptz NOT NULL, event_type text NOT NULL, user_id text, assignment_id text, meta jsonb);
-CREATE SCHEMA uuids;
-CREATE TABLE uuids.analytics_events (id int, event_time timestamptz NOT NULL, event_type text NOT NULL, user_id uuid, assignment_id uuid, meta jsonb);
-CREATE SCHEMA ints;
-CREATE TABLE ints.analytics_events (id int, event_time timestamptz NOT NULL, event_type text NOT NULL, user_id int, assignment_id int, meta jsonb);
-SELECT tally.install_pack('product_analytics', target_schema => s) FROM unnest('{words,uuids,ints}'::text[]) s;
-ALTER TABLE words.analytics_events ENABLE TRIGGER keyed_users;
-ALTER TABLE uuids.analytics_events ENABLE TRIGGER keyed_users;
-ALTER TABLE ints.analytics_events ENABLE TRIGGER keyed_users;
-INSERT INTO words.analytics_events VALUES (1, now(), 'assignment_view', 'ann'), (2, now(), 'assignment_view', 'ann');
-INSERT INTO uuids.analytics_events VALUES (1, now(), 'assignment_view', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11');
-SELECT is((SELECT count(DISTINCT user_id) FROM words.analytics_events WHERE user_id ~ '^[0-9a-f]{64}$'), 1::bigint, 'text');
-SELECT isnt((SELECT user_id FROM uuids.analytics_events), 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'uuid');
-SELECT results_eq($$SELECT state, message ~ 'must be bigint, uuid or text', detail <> '', hint
-    FROM message_of('INSERT INTO ints.analytics_events VALUES (1, now(), ''assignment_view'', 7)')$$,
-    $$VALUES ('42804', true, true, 'ALTER TABLE ints.analytics_events DISABLE TRIGGER keyed_users;')$$, 'an integer is refused, in four parts');
-SELECT count(tally.drop_pack('product_analytics', s)) FROM unnest('{words,uuids,ints}'::text[]) s;
 DROP OWNED BY keyed_users_writer;
 DROP ROLE keyed_users_writer;
 SELECT * FROM finish();

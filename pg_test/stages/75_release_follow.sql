@@ -34,7 +34,8 @@ CREATE TABLE shown (unit int, arm text, at timestamptz NOT NULL);
 CREATE TABLE orders (unit int, at timestamptz NOT NULL, amount float8);
 CREATE INDEX ON shown (unit);
 CREATE INDEX ON orders (unit);
-INSERT INTO shown SELECT i, CASE WHEN i % 2 = 0 THEN 'control' ELSE 'new' END, timestamptz '2026-03-02 09:00Z' + i * interval '1 minute' FROM generate_series(1, 400) i;
+INSERT INTO shown SELECT i, CASE WHEN i % 2 = 0 THEN 'control' ELSE 'new' END,
+    timestamptz '2026-03-02 09:00Z' + i * interval '1 minute' FROM generate_series(1, 400) i;
 INSERT INTO orders SELECT i, timestamptz '2026-03-02 20:00Z', i % 3 FROM generate_series(1, 400) i;
 SELECT tally.create_experiment_metric('buys', 'orders', kind => 'proportion', expression => 'amount > 0', unit => 'unit');
 SELECT tally.create_experiment('button', 'shown', unit => 'unit', arms => '{"control": 1, "new": 1}', metrics => '{buys}', "window" => '1 day',

@@ -21,7 +21,8 @@ CREATE TEMP TABLE truth AS SELECT world, kind, count(DISTINCT nullif(person, '(n
 SELECT is_empty($$SELECT * FROM seen s JOIN truth t ON (s.world, s.kind) IS NOT DISTINCT FROM (t.world, t.kind)
     WHERE CASE WHEN s.hidden THEN num_nonnulls(s.people, s.rows) > 0 OR t.people NOT BETWEEN s.people_low AND coalesce(s.people_high, t.people)
           ELSE (s.people, s.rows) IS DISTINCT FROM (t.people, t.rows) END$$, 'what is shown is that of plain SQL, and what is hidden lies between its ends');
-SELECT is((SELECT array_agg(s.cell IS NOT NULL) FROM truth t LEFT JOIN seen s ON (s.world, s.kind) IS NOT DISTINCT FROM (t.world, t.kind)), array_fill(true, '{12}'),
+SELECT is((SELECT array_agg(s.cell IS NOT NULL) FROM truth t LEFT JOIN seen s ON (s.world, s.kind) IS NOT DISTINCT FROM (t.world, t.kind)),
+    array_fill(true, '{12}'),
     'all cells and totals are there');
 SELECT is((SELECT hidden FROM seen WHERE world = 'w1' AND kind = 'b'), true, 'three people are hidden');
 SELECT is((SELECT array_agg(proved) FROM tally.check_release('seen')), '{t}', 'and all is proved by other arithmetic');
@@ -77,21 +78,29 @@ SELECT tally.create_rollup('each_day', 'visits', 'at', '1 day', dimensions => '[
 INSERT INTO asked VALUES
 ('people that are a dimension of the release', $$SELECT tally.create_release('bad', 'each_day', '{world,human}', '{n}', people => 'human')$$,
  '%must be none of its dimensions%', '%{world}%'),
-('a dimension that names some people', $$SELECT tally.create_release('bad', 'each_day', '{world}', '{n}', people => 'vip')$$, '%all people of a cell%', '%hll(user_id)%'),
-('a dimension of the name people', $$SELECT tally.create_release('bad', 'each_day', '{people}', '{n}', people => 'human')$$, '%must be its people%', '%create_release%'),
-('people who are nowhere', $$SELECT tally.create_release('bad', 'each_day', '{world}', '{n}', people => 'nobody')$$, '%or a dimension that names them%', '%alter_rollup%'),
-('people who are a count', $$SELECT tally.create_release('bad', 'each_day', '{world}', '{n}', people => 'n')$$, '%or a dimension that names them%', '%alter_rollup%');
+('a dimension that names some people', $$SELECT tally.create_release('bad', 'each_day', '{world}', '{n}', people => 'vip')$$,
+    '%all people of a cell%', '%hll(user_id)%'),
+('a dimension of the name people', $$SELECT tally.create_release('bad', 'each_day', '{people}', '{n}', people => 'human')$$, '%must be its people%',
+    '%create_release%'),
+('people who are nowhere', $$SELECT tally.create_release('bad', 'each_day', '{world}', '{n}', people => 'nobody')$$,
+    '%or a dimension that names them%', '%alter_rollup%'),
+('people who are a count', $$SELECT tally.create_release('bad', 'each_day', '{world}', '{n}', people => 'n')$$, '%or a dimension that names them%',
+    '%alter_rollup%');
 SELECT ok((p).state IS NOT NULL AND (p).message LIKE a.says AND (p).detail <> '' AND (p).hint LIKE a.hint, a.label || ': refused in four parts')
   FROM asked a, LATERAL (SELECT message_of(a.statement) AS p) m;
 SELECT is((SELECT count(*) FROM tally.releases), 0::bigint, 'none of them is left');
-SELECT lives_ok((message_of($$SELECT tally.create_release('good', 'each_day', '{world,human}', '{n}', people => 'human')$$)).hint, 'a hint is a statement that works');
+SELECT lives_ok((message_of($$SELECT tally.create_release('good', 'each_day', '{world,human}', '{n}', people => 'human')$$)).hint,
+    'a hint is a statement that works');
 SELECT tally.drop_release((SELECT x.name FROM tally.releases x));
 -- A rollup on a rollup keeps the dimension.
-SELECT tally.create_rollup('each_week', 'each_day', 'bucket', '1 week', dimensions => '["world", "human", "vip"]', measures => '{"n": "sum(n)"}', with_data => true);
-SELECT throws_like($$SELECT tally.create_release('bad', 'each_week', '{world}', '{n}', people => 'vip')$$, '%all people of a cell%', 'some people of a rollup below');
+SELECT tally.create_rollup('each_week', 'each_day', 'bucket', '1 week', dimensions => '["world", "human", "vip"]', measures => '{"n": "sum(n)"}',
+    with_data => true);
+SELECT throws_like($$SELECT tally.create_release('bad', 'each_week', '{world}', '{n}', people => 'vip')$$, '%all people of a cell%',
+    'some people of a rollup below');
 INSERT INTO visits SELECT timestamptz '2026-01-13 09:00Z', 'p' || i, 'w' || i % 2, 'a' FROM generate_series(1, 60) i, generate_series(1, 2);
 SELECT tally.create_release('weekly', 'each_week', '{world}', '{n}', people => 'human');
-SELECT results_eq($$SELECT state FROM tally.refresh_release('weekly', '2026-02-01 01:00Z')$$, $$VALUES ('released')$$, 'a week that no bucket of it was published of');
+SELECT results_eq($$SELECT state FROM tally.refresh_release('weekly', '2026-02-01 01:00Z')$$, $$VALUES ('released')$$,
+    'a week that no bucket of it was published of');
 SELECT results_eq($$SELECT world, people FROM weekly ORDER BY world NULLS LAST$$, $$SELECT world, count(DISTINCT human) FROM visits
     WHERE date_trunc('week', at, 'UTC') = (SELECT min(bucket) FROM weekly) GROUP BY ROLLUP (world) ORDER BY world NULLS LAST$$, 'with the people of plain SQL');
 SELECT * FROM finish();

@@ -244,9 +244,13 @@ SELECT bag_eq($$SELECT c ->> 'name' AS panel, (SELECT string_agg(k || (v ->> 'nu
     $$SELECT t AS panel, format('["name", "%s"]percent', n) AS unit, '' AS beside
         FROM (VALUES ('T1', 'part'), ('T2', 'rate'), ('L1', 'part'), ('L2', 'rate'), ('W1', 'part'), ('R1', 'n')) v(t, n)$$, 'Metabase: a share is in percent');
 -- Bug: a tile of a relation is a table in Superset, which knew nothing of the tile's unit: a failure rate of 2.35 % was 0.0235 there.
-SELECT tally.create_board('share tile', 'Share tile', '[{"title": "S", "relation": "events", "columns": ["model", "n"], "picture": "stat", "unit": "ratio"}]');
+SELECT tally.create_board('share tile', 'Share tile', '[{"title": "S", "relation": "events", "columns": ["model", "n"], "picture": "stat", "unit": "ratio",
+    "width": 2}]');
 SELECT is((SELECT content::jsonb #>> '{params,column_config,n,d3NumberFormat}' FROM tally.superset_files('{share tile}') WHERE path LIKE 'charts/%'), '.1%',
     'Superset: a tile of a relation has its unit');
+-- Bug: the tiles of the five questions were so narrow in Superset that their numbers were out of sight.
+SELECT is((SELECT content::jsonb #>> '{position,CHART-1,meta,width}' FROM tally.superset_files('{share tile}') WHERE path LIKE 'dashboards/%'), '3',
+    'and room for its number');
 SET search_path = public;
 DROP OWNED BY tools_viewer;
 DROP ROLE tools_viewer;

@@ -53,7 +53,8 @@ BEGIN
         'GRID_ID', '{"type": "GRID", "id": "GRID_ID", "children": [], "parents": ["ROOT_ID"]}'::jsonb,
         'HEADER_ID', jsonb_build_object('type', 'HEADER', 'id', 'HEADER_ID', 'meta', jsonb_build_object('text', b.title)));
     FOR item IN SELECT * FROM tally_internal._tool_panels(b) LOOP
-        width := (item.panel ->> 'width')::int;
+        -- A tile of a relation is a table here. Of a narrower one the column with the number is out of sight.
+        width := GREATEST((item.panel ->> 'width')::int, CASE WHEN item.panel ? 'relation' AND item.panel ->> 'picture' = 'stat' THEN 3 ELSE 1 END);
         IF x + width > 12 THEN
             x := 0;
             rows := rows + 1;

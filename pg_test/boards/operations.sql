@@ -44,6 +44,11 @@ SELECT alike(page, '%> 500%', 'limits with their conditions') FROM (SELECT repla
 SELECT alike(page, '%<h1>Status</h1>%hourly%', 'the status names the rollups') FROM pages WHERE name = 'status';
 -- The picture holds the numbers of timeseries() for the same labels: one of them by plain SQL.
 SELECT alike(page, '%900%', 'the metric around the incident') FROM pages WHERE name = 'one';
+-- A board's list of incidents leads to each; at the prompt and in the CSV the link is its words.
+SELECT tally.create_board('leads', 'Leads', '[{"title": "Wrong", "incidents": true}]');
+SELECT alike(tally.page('leads')::text, format('%%<a href="page_incident?id=%s">%s</a>%%', id, to_char(opened_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')),
+    'a board leads to incident ' || id) FROM tally.incidents;
+SELECT unalike(tally.board_text('leads') || tally.page('leads'), '%{%address%', 'and writes no JSON');
 SELECT throws_ok(format('SELECT tally.page_incident(%s)', 4711), '42704', 'incident 4711 does not exist, or belongs to another role',
     'an incident that is not there');
 SELECT throws_ok($$SELECT tally.page_incidents('closed')$$, '22023', NULL, 'a status that is none');

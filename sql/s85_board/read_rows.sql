@@ -79,7 +79,7 @@ CREATE OR REPLACE FUNCTION tally_internal._panel_incidents(panel jsonb, filters 
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('columns', '{opened,severity,status,impact,who,try first,link}'::text[],
                               'rows', COALESCE(jsonb_agg(x.cells ORDER BY x.n), '[]'))
-      FROM (SELECT jsonb_build_array(tally_internal._cell(i.opened_at), i.severity,
+      FROM (SELECT jsonb_build_array(jsonb_build_object('text', tally_internal._cell(i.opened_at), 'address', 'page_incident?id=' || i.id), i.severity,
                        tally_internal._shown_status(i.status, i.recovered_at),
                        i.impact, i.responsible, i.suggested_actions ->> 0, COALESCE(i.link, i.runbook)) AS cells,
                    row_number() OVER (ORDER BY i.opened_at DESC, i.id DESC) AS n
@@ -93,7 +93,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
              ORDER BY n LIMIT COALESCE((panel ->> 'limit')::int, 20)) x
 $$;
 COMMENT ON FUNCTION tally_internal._panel_incidents(jsonb, jsonb, text, text, timestamptz) IS
-'Incidents that opened in the range or are open still, newest first, as far as the reader sees them.';
+'Incidents that opened in the range or are open still, newest first, as far as the reader sees them; each leads to its page.';
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_slo(panel jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

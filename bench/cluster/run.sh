@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Owns what a cluster rollup costs: a question on the face beside the same at the slowest node, growth with nodes, and a pull of 10,000 changed buckets. Each
-# node is a database of the server that PGHOST, PGPORT and PGUSER name, so all of them share its cores: this is overhead, and more machines only gain.
+# node is a database of the server that PGHOST, PGPORT and PGUSER name, so all of them share its cores. So it counts processor time, of the coordinator's
+# backend and of those that it has at the nodes: on machines of their own a question takes that of the coordinator and that of the slowest node.
 #
 #   EVENTS=200000 NODES="1 2 4" make bench-cluster
 set -euo pipefail
@@ -9,13 +10,41 @@ events=${EVENTS:-200000}
 nodes=${NODES:-1 2 4}
 most=$(tr ' ' '\n' <<<"$nodes" | sort -n | tail -n 1)
 ask() { PGOPTIONS='-c client_min_messages=error -c jit=off -c timezone=UTC' psql -XqAt -v ON_ERROR_STOP=1 -d "tally_bench_$1" "${@:2}"; }
-# best DATABASE STATEMENT: milliseconds of the statement, the best of five in one session, after one that warms up.
-best() {
-    ask "$1" -c "$2" -c '\timing on' -c "$2" -c "$2" -c "$2" -c "$2" -c "$2" | awk '/^Time:/ && (!b || $2 < b) { b = $2 } END { printf "%.1f", b }'
+# cost DATABASE STATEMENT: milliseconds of processor at this backend, and at the nodes, of which the dearest; the least of nine in one session.
+cost() {
+    ask "$1" -F ' ' -c "SELECT round(c.here::numeric, 1), round(c.nodes::numeric, 1), round(c.slowest::numeric, 1) FROM public.cost(\$q\$$2\$q\$) c"
 }
 for db in centre $(seq -f node%g "$most"); do
     psql -Xq -d postgres -c "DROP DATABASE IF EXISTS tally_bench_$db WITH (FORCE)" -c "CREATE DATABASE tally_bench_$db"
     ask "$db" -c "CREATE EXTENSION pg_tally"
+    ask "$db" <<'SQL'
+CREATE FUNCTION public.spent(pid int) RETURNS float8 LANGUAGE plpgsql AS $$
+BEGIN
+    -- The kernel brings the second file up to date where the first is read.
+    PERFORM pg_read_file(format('/proc/%s/stat', pid));
+    RETURN split_part(pg_read_file(format('/proc/%s/schedstat', pid)), ' ', 1)::float8 / 1e6;
+END $$;
+CREATE FUNCTION public.cost(question text, OUT here float8, OUT nodes float8, OUT slowest float8) LANGUAGE plpgsql AS $$
+DECLARE
+    far    int[];
+    before float8[];
+    spent  float8[];
+    begun  float8;
+BEGIN
+    EXECUTE question;
+    EXECUTE question;
+    far := ARRAY(SELECT pid FROM pg_stat_activity WHERE application_name = 'postgres_fdw');
+    FOR i IN 1 .. 9 LOOP
+        before := ARRAY(SELECT public.spent(p) FROM unnest(far) p);
+        begun := public.spent(pg_backend_pid());
+        EXECUTE question;
+        here := least(here, public.spent(pg_backend_pid()) - begun);
+        spent := ARRAY(SELECT public.spent(p) - b FROM unnest(far, before) x(p, b));
+        nodes := least(nodes, (SELECT COALESCE(sum(x), 0) FROM unnest(spent) x));
+        slowest := least(slowest, (SELECT COALESCE(max(x), 0) FROM unnest(spent) x));
+    END LOOP;
+END $$;
+SQL
     [ "$db" = centre ] || ask "$db" -v events="$events" >/dev/null <<'SQL'
 CREATE TABLE events (at timestamptz NOT NULL, kind text, v float8, who bigint);
 INSERT INTO events SELECT timestamptz '2026-01-01Z' + i * (interval '30 days' / :events), 'k' || i % 20, (i * 7919) % 1000, (i::bigint * 104729) % 50000
@@ -48,20 +77,17 @@ for ((n = 1; n <= most; n++)); do
     [ "$n" -eq 1 ] || define "$n"
     ask "node$n" >/dev/null -c "$metrics"
 done
-printf '%-44s %6s %12s %12s %8s\n' question nodes 'node, ms' 'face, ms' ratio
+printf '%-24s %6s %12s %12s %12s %14s %8s %8s\n' question nodes 'node alone' 'coordinator' 'its nodes' 'slowest of them' path all
 for count in $nodes; do
     define "$count"
     for metric in events p95 people; do
         for by in "" ", by => '{kind}'"; do
             question="SELECT count(*) FROM tally.timeseries('$metric', since => '2026-01-01', until => '2026-01-31', bucket => '1 day'$by)"
-            slowest=0
-            for ((n = 1; n <= count; n++)); do
-                ms=$(best "node$n" "$question")
-                slowest=$(awk -v a="$slowest" -v b="$ms" 'BEGIN { print (b > a) ? b : a }')
-            done
-            face=$(best centre "$question")
-            printf '%-44s %6s %12s %12s %8s\n' "$metric by day${by:+ and kind}" "$count" "$slowest" "$face" \
-                "$(awk -v a="$face" -v b="$slowest" 'BEGIN { printf "%.2f", a / b }')"
+            alone=$(for ((n = 1; n <= count; n++)); do cost "node$n" "$question"; done | awk '{ sum += $1; if ($1 > most) most = $1 } END { print most, sum }')
+            awk -v name="$metric by day${by:+ and kind}" -v count="$count" -v alone="$alone" -v face="$(cost centre "$question")" 'BEGIN {
+                split(alone, a, " "); split(face, f, " ")
+                printf "%-24s %6s %12s %12s %12s %14s %8.2f %8.2f\n", name, count, a[1], f[1], f[2], f[3], (f[1] + f[3]) / a[1], (f[1] + f[2]) / a[2]
+            }'
         done
     done
 done

@@ -129,6 +129,27 @@ for role in postgres cluster_reader; do
         "$([ $role = postgres ] && echo "(SELECT " || echo public.b)" "and where it is read, as $role"
 done
 is "$(on coordinator -c "SELECT tally.metric_value('visited', since => '2020-03-01', until => '2020-11-01') IS NULL")" t "a range without rows has no value"
+# Bug: the question's own condition on its buckets went down to the nodes' rows, and no server can compute it. So each node sent all its rows.
+for rule in 'fixed 86400000000' 'calendar day Europe/Berlin'; do
+    is "$(on coordinator -v rule="$rule" <<'SQL' | grep -c 'Async Foreign Scan\|Relations: Aggregate on'
+SET timezone = 'UTC';
+SELECT replace(replace(tally_internal._series_sql(m, r, tally_internal._answer_source('postgres', r, m.measures || m.samples, '{kind}', '{}', :'rule',
+           a.first, a.last), :'rule', '{kind}', '{}'), '$1', quote_literal(a.first) || '::timestamptz'),
+           '$2', quote_literal(a.last) || '::timestamptz') AS query
+  FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id,
+       tally_internal._bucket_start(:'rule', '2026-03-28 12:00Z') first, tally_internal._bucket_start(:'rule', '2026-10-28 12:00Z') last,
+       LATERAL (SELECT first, last) a WHERE m.name = 'visited' \gset
+EXPLAIN (COSTS off) :query
+SQL
+)" 4 "bug: both nodes sent every row for days of '$rule', instead of what they merged"
+done
+on coordinator >/dev/null -c "SELECT tally.create_metric('people', 'by_hour', 'tally.distinct_count(people)')"
+for unit in hour day month; do
+    is "$(on coordinator -c "SET timezone = 'UTC'; SELECT bucket, value::bigint FROM tally.timeseries('people', since => '2026-01-01', until => '2026-02-01',
+        bucket => '1 $unit') ORDER BY 1")" "$(on coordinator -c "SET timezone = 'UTC'; SELECT date_trunc('$unit', at), count(DISTINCT v) FROM plain.events
+        WHERE at >= '2026-01-01' AND at < '2026-02-01' GROUP BY 1 ORDER BY 1")" "people by $unit: sketches come from the nodes as they are"
+done
+on coordinator >/dev/null -c "SELECT tally.drop_metric('people')"
 on coordinator >/dev/null -c "SELECT tally.drop_cluster_rollup('berlin', at_nodes => true)" -c "DROP ROLE cluster_reader"
 
 # Lost pulls, and crashes between the two commits.

@@ -45,7 +45,7 @@ BEGIN
             NULL, 'SELECT tally.register_pack(''my_pack'', …);');
     END IF;
     steps := ARRAY(SELECT s FROM tally_internal._steps_of_files(name, files) s);
-    columns := ARRAY(SELECT c FROM tally_internal._columns_of_steps(steps) c);
+    columns := ARRAY(SELECT c FROM tally_internal._columns_of_steps(steps, 'pg_temp') c);
     PERFORM tally_internal._store_registered(name, COALESCE(description, ''), steps, columns);
     RETURN format('pack %s is registered with %s steps; next: SELECT tally.install_pack(%L, target_schema => …);', name, cardinality(steps), name);
 END $$;

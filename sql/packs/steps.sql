@@ -70,21 +70,21 @@ LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._identifiers(text) IS 'Columns of a source that only name something, as the line "-- identifiers: a, b" of its step says.';
 
-CREATE OR REPLACE FUNCTION tally_internal._columns_of_steps(steps tally.pack_steps[]) RETURNS SETOF tally.pack_columns
+CREATE OR REPLACE FUNCTION tally_internal._columns_of_steps(steps tally.pack_steps[], place text) RETURNS SETOF tally.pack_columns
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
 #variable_conflict use_column
 DECLARE
     step tally.pack_steps;
 BEGIN
     FOR step IN SELECT s.* FROM unnest(steps) s WHERE s.kind = 'source' ORDER BY s.ordinal LOOP
-        IF to_regclass(format('pg_temp.%I', step.name)) IS NOT NULL THEN
+        IF to_regclass(format('%I.%I', place, step.name)) IS NOT NULL THEN
             PERFORM tally_internal._refuse('duplicate_table', format('no temporary table may have the name of source %L, got one', step.name),
-                'The source is made as a temporary table for a moment, to read its columns.', format('DROP TABLE pg_temp.%I;', step.name));
+                'The source is made as a temporary table for a moment, to read its columns.', format('DROP TABLE %I.%I;', place, step.name));
         END IF;
-        PERFORM set_config('search_path', 'pg_temp', true);
+        PERFORM set_config('search_path', quote_ident(place), true);
         EXECUTE step.statement;
         PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-        IF to_regclass(format('pg_temp.%I', step.name)) IS NULL THEN
+        IF to_regclass(format('%I.%I', place, step.name)) IS NULL THEN
             PERFORM tally_internal._refuse('undefined_table', format('step source %L must make the table %1$I, and does not', step.name), NULL,
                 format('CREATE TABLE IF NOT EXISTS %I (…);', step.name));
         END IF;
@@ -92,16 +92,16 @@ BEGIN
     FOR step IN SELECT s.* FROM unnest(steps) s WHERE s.kind = 'source' ORDER BY s.ordinal DESC LOOP
         RETURN QUERY SELECT step.pack, step.name, a.attnum::int, a.attname::text, format_type(a.atttypid, a.atttypmod),
                             a.attname = ANY (tally_internal._identifiers(step.statement))
-                       FROM pg_attribute a WHERE a.attrelid = to_regclass(format('pg_temp.%I', step.name)) AND a.attnum > 0 AND NOT a.attisdropped
+                       FROM pg_attribute a WHERE a.attrelid = to_regclass(format('%I.%I', place, step.name)) AND a.attnum > 0 AND NOT a.attisdropped
                                              AND a.attidentity = '';
-        EXECUTE format('DROP TABLE %s.%I', pg_my_temp_schema()::regnamespace, step.name);
+        EXECUTE format('DROP TABLE %s.%I', CASE place WHEN 'pg_temp' THEN pg_my_temp_schema()::regnamespace::text ELSE quote_ident(place) END, step.name);
     END LOOP;
 EXCEPTION WHEN insufficient_privilege THEN
     PERFORM tally_internal._refuse('insufficient_privilege', format('the sources of a pack must be made as temporary tables once: %s', SQLERRM),
         'Nothing was changed.', format('GRANT TEMPORARY ON DATABASE %I TO %I;', current_database(), current_user));
 END $$;
-COMMENT ON FUNCTION tally_internal._columns_of_steps(tally.pack_steps[]) IS
-'The columns that the sources among the steps need: each source is made as a temporary table and dropped.';
+COMMENT ON FUNCTION tally_internal._columns_of_steps(tally.pack_steps[], text) IS
+'The columns that the sources among the steps need: each source is made as a table in a schema (pg_temp: a temporary one) and dropped.';
 
 CREATE OR REPLACE FUNCTION tally_internal._bring_pack(name text, description text, files json) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -110,7 +110,8 @@ DECLARE
 BEGIN
     INSERT INTO tally.pack_list VALUES (name, description, NULL);
     INSERT INTO tally.pack_steps SELECT s.* FROM unnest(steps) s;
-    INSERT INTO tally.pack_columns SELECT c.* FROM tally_internal._columns_of_steps(steps) c;
+    -- Not as temporary tables: a transaction with those cannot be prepared, and that is how Citus makes the extension at its workers.
+    INSERT INTO tally.pack_columns SELECT c.* FROM tally_internal._columns_of_steps(steps, 'tally_internal') c;
 END $$;
 COMMENT ON FUNCTION tally_internal._bring_pack(text, text, json) IS 'Writes down a pack that comes with the extension. For the scripts of the extension.';
 REVOKE ALL ON FUNCTION tally_internal._bring_pack(text, text, json) FROM PUBLIC;

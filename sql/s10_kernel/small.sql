@@ -73,3 +73,12 @@ COMMENT ON FUNCTION tally_internal._float_text(float4) IS
 CREATE OR REPLACE FUNCTION tally_internal._jsonb_text(value jsonb) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_jsonb_text';
 COMMENT ON FUNCTION tally_internal._jsonb_text(jsonb) IS 'A jsonb as text, its numbers without trailing zeros, so that equal values have one text.';
+
+CREATE OR REPLACE FUNCTION tally_internal._sent(value anyelement) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_sent';
+COMMENT ON FUNCTION tally_internal._sent(anyelement) IS 'The binary form of a value, as a client gets it: what a sketch travels in between servers.';
+
+CREATE OR REPLACE FUNCTION tally_internal._received(sent bytea, kind anyelement) RETURNS anyelement
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_received';
+COMMENT ON FUNCTION tally_internal._received(bytea, anyelement) IS
+'The value that _sent() gave, of the type of kind, whose own value does not matter; an error where the bytes are none of that type.';

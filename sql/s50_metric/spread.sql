@@ -2,33 +2,47 @@
 -- the live view it would send every row of the rollup.
 
 CREATE OR REPLACE FUNCTION tally_internal._spread_bucket_sql(rule text, first timestamptz, last timestamptz) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD'
+SET intervalstyle = 'postgres' AS $$
 DECLARE
     start  timestamptz := tally_internal._bucket_start(rule, first);
-    starts text[] := '{}';
+    starts timestamptz[] := '{}';
 BEGIN
+    -- postgres_fdw has a server compute what is immutable and takes no text of no column. This is, and is short too.
+    IF rule LIKE 'fixed %' AND start = first THEN
+        RETURN format('pg_catalog.date_bin(%L::pg_catalog.interval, f.bucket, %s)', tally_internal._bucket_width(rule), tally_internal._utc_literal(first));
+    END IF;
     WHILE start < last LOOP
         -- Where a clock is set back over midnight, times of two days alternate, and no list of starts tells them apart.
         IF cardinality(starts) >= 2000 OR tally_internal._rows_from(rule, start) <> tally_internal._rows_past(rule, start) THEN RETURN NULL; END IF;
-        starts := starts || tally_internal._utc_literal(start);
+        starts := starts || start;
         start := tally_internal._bucket_end(rule, start);
     END LOOP;
     -- A server can compute this, whatever the calendar: it is a list and a search in it. The first bucket may begin before what is asked for.
-    RETURN format('(ARRAY[%s])[pg_catalog.width_bucket(f.bucket, ARRAY[%s])]',
-                  array_to_string(tally_internal._utc_literal(first) || starts[2:], ', '), array_to_string(starts, ', '));
+    RETURN format('(%L::timestamptz[])[pg_catalog.width_bucket(f.bucket, %L::timestamptz[])]', first || starts[2:], starts);
 END $$;
 COMMENT ON FUNCTION tally_internal._spread_bucket_sql(text, timestamptz, timestamptz) IS
 'SQL text of the start of a rule''s bucket (not before first) that holds f.bucket in [first, last); null where the buckets are too many, or do not tell times '
     'apart.';
+
+CREATE OR REPLACE FUNCTION tally_internal._is_sketch(type text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- In the hosted edition sketches are rows, which have no form of their own.
+    SELECT EXISTS (SELECT FROM pg_type t WHERE t.oid = to_regtype(type) AND t.typnamespace = 'tally'::regnamespace AND t.typtype = 'b')
+$$;
+COMMENT ON FUNCTION tally_internal._is_sketch(text) IS 'Whether a type is one of the library''s, which has a binary form.';
 
 CREATE OR REPLACE FUNCTION tally_internal._spread_source(reader regrole, r tally.rollups, measures text[], labels text[], "where" jsonb, rule text,
                                                          first timestamptz, last timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    face   tally.faces;
-    start  text;
-    groups text;
+    face     tally.faces;
+    start    text;
+    groups   text;
+    labels_  text;
+    sent     text;
+    received text;
 BEGIN
     SELECT f.* INTO face FROM tally.faces f WHERE f.source = r.source AND f.face = tally_internal._face_of(r);
     IF face.source IS NULL OR face.rule <> tally_internal._bucket_rule_of(r) OR NOT isfinite(first) OR NOT isfinite(last) OR r.frozen_before > first
@@ -37,20 +51,29 @@ BEGIN
        OR NOT (SELECT COALESCE(bool_and(has_table_privilege(reader::oid, m.m::oid, 'SELECT') AND EXISTS (SELECT FROM pg_user_mappings u
                    JOIN pg_foreign_table t ON t.ftserver = u.srvid WHERE t.ftrelid = m.m AND u.umuser IN (0, reader::oid))), false)
                  FROM unnest(face.members) m(m))
-       -- Nobody goes to a server on the word of an ordinary role.
-       OR EXISTS (SELECT FROM unnest(face.members) m(m) WHERE tally_internal._strange_table(m.m, reader) IS NOT NULL)
+       -- Nobody goes to a server on the word of an ordinary role (_strange_table() for many at once: these stand alone).
+       OR EXISTS (SELECT FROM pg_class c WHERE c.oid = ANY (face.members::oid[]) AND (c.relhassubclass OR c.relowner <> reader::oid
+                  AND NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = c.relowner AND o.rolsuper)))
        OR EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = r.id AND d.given <> quote_ident(d.name)) THEN RETURN NULL; END IF;
     start := CASE WHEN rule IS NULL THEN 'pg_catalog.min(f.bucket)' WHEN rule = face.rule THEN 'f.bucket'
                   ELSE tally_internal._spread_bucket_sql(rule, first, last) END;
     IF start IS NULL THEN RETURN NULL; END IF;
     groups := concat_ws(', ', CASE WHEN rule IS NOT NULL THEN '1' END, (SELECT string_agg(DISTINCT quote_ident(l), ', ') FROM unnest(labels) l));
-    RETURN (SELECT format('(%s) parts', string_agg(format('SELECT %s AS bucket%s FROM %s f WHERE f.bucket >= %s AND f.bucket < %s%s%s',
-            start, COALESCE((SELECT string_agg(DISTINCT ', ' || quote_ident(l), '') FROM unnest(labels) l), '')
-                || COALESCE((SELECT string_agg(format(', %s AS %I', format(x.merge, x.name), x.name), '' ORDER BY x.ordinal) FROM tally.measures x
-                              WHERE x.rollup_id = r.id AND x.name = ANY (measures)), ''),
-            m.m, tally_internal._utc_literal(first), tally_internal._utc_literal(last), COALESCE(' AND ' || tally_internal._where_sql(r, "where"), ''),
-            -- Without groups a server without rows would still send one.
-            CASE WHEN groups = '' THEN ' HAVING pg_catalog.count(*) > 0' ELSE ' GROUP BY ' || groups END), ' UNION ALL ' ORDER BY m.m))
+    -- A sketch travels in its binary form: its text is JSON, which takes longer to write and to read than the sketch took to merge.
+    SELECT string_agg(DISTINCT ', ' || quote_ident(l), '') INTO labels_ FROM unnest(labels) l;
+    SELECT string_agg(format(CASE WHEN x.sketch THEN ', tally_internal._sent(%s) AS %I' ELSE ', %s AS %I' END, format(x.merge, x.name), x.name), ''
+                      ORDER BY x.n),
+           string_agg(format(CASE WHEN x.sketch THEN ', tally_internal._received(u.%1$I, NULL::%2$s) AS %1$I' ELSE ', u.%1$I' END, x.name, x.type), ''
+                      ORDER BY x.n)
+      INTO sent, received
+      FROM (SELECT m.name, m.type, m.merge, m.ordinal AS n, tally_internal._is_sketch(m.type) AS sketch FROM tally.measures m
+             WHERE m.rollup_id = r.id AND m.name = ANY (measures)) x;
+    -- OFFSET 0 keeps conditions of the question out: one that a server cannot compute would have it send every row to be looked at here.
+    RETURN (SELECT format('(SELECT u.bucket%s%s FROM (%s) u OFFSET 0) parts', labels_, received, string_agg(format(
+                'SELECT %s AS bucket%s%s FROM %s f WHERE f.bucket >= %s AND f.bucket < %s%s%s', start, labels_, sent, m.m,
+                tally_internal._utc_literal(first), tally_internal._utc_literal(last), COALESCE(' AND ' || tally_internal._where_sql(r, "where"), ''),
+                -- Without groups a server without rows would still send one.
+                CASE WHEN groups = '' THEN ' HAVING pg_catalog.count(*) > 0' ELSE ' GROUP BY ' || groups END), ' UNION ALL ' ORDER BY m.m))
               FROM unnest(face.members) m(m));
 END $$;
 COMMENT ON FUNCTION tally_internal._spread_source(regrole, tally.rollups, text[], text[], jsonb, text, timestamptz, timestamptz) IS

@@ -22,6 +22,7 @@ pub mod load;
 pub mod mark;
 pub mod numeric;
 pub mod owned;
+pub mod receive;
 pub mod report;
 pub mod requests;
 pub mod role;

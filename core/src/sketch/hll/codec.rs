@@ -47,7 +47,7 @@ pub fn encode(sketch: &Sketch) -> Vec<u8> {
             out
         }
         Body::Dense(ranks) => {
-            let base = ranks.iter().copied().min().unwrap_or(0);
+            let base = ranks.iter().copied().reduce(u8::min).unwrap_or(0);
             let mut out = Vec::with_capacity(8 + ranks.len() / 2);
             out.extend(head(sketch, [DENSE, KEYED_DENSE]));
             if sketch.version >= KEYED {
@@ -63,10 +63,12 @@ pub fn encode(sketch: &Sketch) -> Vec<u8> {
                     .iter()
                     .map(|[low, high]| nibble(*low) | nibble(*high) << 4),
             );
-            ranks
-                .iter()
-                .filter(|&&r| r - base >= 15)
-                .for_each(|&r| put_varint(&mut out, u64::from(r - base - 15)));
+            if highest(ranks) - base >= 15 {
+                ranks
+                    .iter()
+                    .filter(|&&r| r - base >= 15)
+                    .for_each(|&r| put_varint(&mut out, u64::from(r - base - 15)));
+            }
             out
         }
     }
@@ -136,24 +138,36 @@ pub fn decode(bytes: &[u8]) -> Result<Sketch, TallyError> {
     }
 }
 
+fn highest(ranks: &[u8]) -> u8 {
+    ranks.iter().copied().fold(0, u8::max)
+}
+
 fn dense(reader: &mut Reader, precision: u8, base: u8) -> Result<Vec<u8>, TallyError> {
     let most = 65 - precision;
     if base > most {
         return Err(reader.corrupt("ranks of at most 64 bits"));
     }
-    let mut ranks = Vec::with_capacity(registers(precision));
-    for &pair in reader.take(registers(precision) / 2)? {
-        ranks.extend([(pair & 15) + base, (pair >> 4) + base]);
+    let mut ranks = vec![0; registers(precision)];
+    for (two, &pair) in ranks
+        .as_chunks_mut::<2>()
+        .0
+        .iter_mut()
+        .zip(reader.take(registers(precision) / 2)?)
+    {
+        *two = [(pair & 15) + base, (pair >> 4) + base];
     }
-    for rank in ranks.iter_mut().filter(|rank| **rank - base == 15) {
-        let above = reader.varint()?;
-        *rank = u8::try_from(above)
-            .ok()
-            .and_then(|a| rank.checked_add(a))
-            .unwrap_or(u8::MAX);
+    // The greatest is found many ranks at a time, and mostly says that none is beyond four bits.
+    if highest(&ranks) - base == 15 {
+        for rank in ranks.iter_mut().filter(|rank| **rank - base == 15) {
+            let above = reader.varint()?;
+            *rank = u8::try_from(above)
+                .ok()
+                .and_then(|a| rank.checked_add(a))
+                .unwrap_or(u8::MAX);
+        }
     }
     reader.end()?;
-    if ranks.iter().any(|&rank| rank > most) {
+    if highest(&ranks) > most {
         return Err(reader.corrupt("ranks of at most 64 bits"));
     }
     Ok(ranks)

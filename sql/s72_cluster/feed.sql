@@ -35,7 +35,8 @@ REVOKE ALL ON FUNCTION tally_internal._feed_ends() FROM PUBLIC;
 CREATE OR REPLACE TRIGGER feed_ends AFTER DELETE ON tally.feeds FOR EACH ROW EXECUTE FUNCTION tally_internal._feed_ends();
 
 CREATE OR REPLACE FUNCTION tally_internal._feed_definition(r tally.rollups) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+-- It is compared between servers, whose settings may differ. Seven days of a zone with another clock are another series of moments.
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres' AS $$
     SELECT jsonb_build_object('rule', tally_internal._bucket_rule_of(r), 'bucket', r.bucket::text, 'origin', r.bucket_origin::text, 'zone', r.zone,
         'time_column', r.time_column, 'time_type', r.time_type::text, 'where', r.filter, 'expand', r.expand, 'emptied', r.emptied,
         'dimensions', (SELECT COALESCE(jsonb_agg(jsonb_build_array(d.name, d.given) ORDER BY d.ordinal), '[]') FROM tally.dimensions d

@@ -126,7 +126,7 @@ for my $statement (statements(text_of($ARGV[0]))) {
 my @instead = (
     [qr/_keyed_hll/ => 'tally.hll(tally.pseudonym(person, key)), with the key in a table that readers have no right to'],
     [qr/_count_request/ => 'a limit of requests at the gateway, and tally.set_limits() without per_minute'],
-    [qr/_from_text|_from_bpchar/ => 'a value of the type: sketches are rows here'],
+    [qr/_from_text|_from_bpchar|_sent|_received/ => 'a value of the type: sketches are rows here'],
 );
 my $instead = sub { my ($name) = @_; for (@instead) { return $_->[1] =~ s/'/''/gr if $name =~ $_->[0] } die "$name: what to use instead?\n" };
 my $rows = join ",\n    ", map { "('$_', '" . $instead->($_) . "')" } sort @missing;

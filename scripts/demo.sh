@@ -18,7 +18,7 @@ events=${EVENTS:-1000000}
 shopt -s nullglob
 scripts=("sql/packs/$pack/demo/"*.sql)
 shopt -u nullglob
-# The hosted edition has no releases yet (tally.hosted_missing), and its story tells of no experiment.
+# The story of a reader makes a role and switches to it, which the role of the hosted story may not; and the hosted story tells of no experiment.
 [ "${KERNEL:-rust}" = rust ] || mapfile -t scripts < <(printf '%s\n' "${scripts[@]}" | grep -v 'experiment\|privacy')
 [ ${#scripts[@]} -gt 0 ] || die "pack '$pack' has no demo." "There are: $(cd sql/packs && dirname -- */demo | tr '\n' ' ')"
 [[ $events =~ ^[1-9][0-9]*$ ]] || die "EVENTS must be a whole number above 0, got '$events'." "make demo EVENTS=1000000"

@@ -33,8 +33,8 @@ DECLARE
     name  text;
 BEGIN
     -- Only a call of plain arguments, written with its schema, is known for certain. All others are computed by the aggregate itself.
-    name := substring(head FROM '^tally\.(tdigest|hll|counter|gauge|time_weighted|state_time)\(');
-    IF name IS NULL OR words[1] <> 'tally' THEN RETURN measure; END IF;
+    name := substring(head FROM '^(?:tally\.(?=[^_])|tally_internal\.(?=_))(tdigest|hll|counter|gauge|time_weighted|state_time|_keyed_hll)\(');
+    IF name IS NULL OR words[1] NOT IN ('tally', 'tally_internal') THEN RETURN measure; END IF;
     call := tally_internal._rest_of_call(words, first);
     IF cardinality(call.arguments) <> (CASE WHEN name IN ('tdigest', 'hll') THEN 1 ELSE 2 END)
         OR EXISTS (SELECT FROM unnest(call.arguments) a WHERE a ~* '^\s*(distinct|all|variadic|\*)|\morder\s+by\M') THEN RETURN measure; END IF;
@@ -42,6 +42,8 @@ BEGIN
     RETURN CASE name
         WHEN 'tdigest' THEN format('tally_internal._tdigest_of(pg_catalog.array_agg((%s)::pg_catalog.float8)%s)', call.arguments[1], rest)
         WHEN 'hll' THEN format('tally_internal._hll_of(pg_catalog.array_agg(tally_internal._hll_hash(%s))%s)', call.arguments[1], rest)
+        WHEN '_keyed_hll' THEN format('tally_internal._keyed_hll_of(%s, pg_catalog.array_agg(tally_internal._hll_hash(%s))%s)', call.arguments[1],
+                                      call.arguments[2], rest)
         WHEN 'state_time' THEN format('tally_internal._state_time_of(pg_catalog.array_agg((%s)::pg_catalog.text)%s, '
                                       'pg_catalog.array_agg((%s)::pg_catalog.timestamptz)%2$s)', call.arguments[1], rest, call.arguments[2])
         ELSE format('tally_internal._readings_of(%L, pg_catalog.array_agg((%s)::pg_catalog.float8)%s, pg_catalog.array_agg((%s)::pg_catalog.timestamptz)%3$s)',

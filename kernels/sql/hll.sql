@@ -35,20 +35,27 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._hll_registers(bigint[], int) IS 'The registers of a set of hashes, a byte each.';
 
-CREATE FUNCTION tally_internal._hll_made(given bigint[], "precision" int) RETURNS tally.hll
+CREATE FUNCTION tally_internal._hll_most("precision" int) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT CASE WHEN "precision" > 13 THEN 4096 WHEN "precision" < 11 THEN 766 ELSE 1 << ("precision" - 1) END';
+COMMENT ON FUNCTION tally_internal._hll_most(int) IS
+'How many hashes a sketch keeps: half as many as it has registers, 766 to 4,096. To sort hashes is the work of PostgreSQL; registers are made by PL/pgSQL.';
+
+CREATE FUNCTION tally_internal._hll_made(given bigint[], "precision" int, key int DEFAULT 0) RETURNS tally.hll
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    most int := tally_internal._hll_most("precision");
     kept bigint[];
 BEGIN
-    -- More than 766 different ones among the first 1,000 are too many to be kept.
-    IF cardinality(given) <= 1000 OR (SELECT count(DISTINCT h) FROM unnest(given[:1000]) h) <= 766 THEN
-        SELECT array_agg(h ORDER BY h) INTO kept FROM (SELECT DISTINCT h FROM (SELECT unnest(given) AS h) u WHERE h IS NOT NULL) x;
+    -- Where the first ones have too many different ones, so have all.
+    IF cardinality(given) <= 2 * most OR (SELECT count(DISTINCT h) FROM unnest(given[:most + most / 4]) h) <= most THEN
+        SELECT array_agg(DISTINCT u.h) INTO kept FROM (SELECT unnest(array_remove(given, NULL)) AS h) u;
         IF kept IS NULL THEN RETURN NULL; END IF;
-        IF cardinality(kept) <= 766 THEN RETURN ROW("precision", kept, ''::bytea)::tally.hll; END IF;
+        IF cardinality(kept) <= most THEN RETURN ROW("precision", kept, ''::bytea, key)::tally.hll; END IF;
+        given := kept;
     END IF;
-    RETURN ROW("precision", '{}'::bigint[], tally_internal._hll_registers(given, "precision"))::tally.hll;
+    RETURN ROW("precision", '{}'::bigint[], tally_internal._hll_registers(given, "precision"), key)::tally.hll;
 END $$;
-COMMENT ON FUNCTION tally_internal._hll_made(bigint[], int) IS 'A sketch of hashes; NULL of none.';
+COMMENT ON FUNCTION tally_internal._hll_made(bigint[], int, int) IS 'A sketch of hashes, and the number of the key that they are under; NULL of none.';
 
 CREATE FUNCTION tally_internal._hll_of(given bigint[]) RETURNS tally.hll
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT tally_internal._hll_made(given, 13) $$;
@@ -58,6 +65,31 @@ COMMENT ON FUNCTION tally_internal._hll_of(bigint[]) IS
 CREATE FUNCTION tally_internal._hll_hash(value anyelement) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT CASE WHEN value IS NOT NULL THEN pg_catalog.hash_array_extended(ARRAY[value], 7) END';
 COMMENT ON FUNCTION tally_internal._hll_hash(anyelement) IS 'The hash of a value, by its type.';
+-- The same for integers, and faster: the hash of an array of one is that of the value and 31, and begins anew past the greatest number.
+CREATE FUNCTION tally_internal._hll_hash(value bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+    'SELECT CASE WHEN pg_catalog.hashint8extended(value, 7) > 9223372036854775776 THEN pg_catalog.hashint8extended(value, 7) - 9223372036854775807
+        - 9223372036854775778 ELSE pg_catalog.hashint8extended(value, 7) + 31 END';
+COMMENT ON FUNCTION tally_internal._hll_hash(bigint) IS 'The hash of an integer: that of integers of any width.';
+CREATE FUNCTION tally_internal._hll_hash(value int) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+    'SELECT CASE WHEN pg_catalog.hashint4extended(value, 7) > 9223372036854775776 THEN pg_catalog.hashint4extended(value, 7) - 9223372036854775807
+        - 9223372036854775778 ELSE pg_catalog.hashint4extended(value, 7) + 31 END';
+COMMENT ON FUNCTION tally_internal._hll_hash(int) IS 'The hash of an integer: that of integers of any width.';
+CREATE FUNCTION tally_internal._hll_hash(value smallint) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT tally_internal._hll_hash(value::pg_catalog.int4)';
+COMMENT ON FUNCTION tally_internal._hll_hash(smallint) IS 'The hash of an integer: that of integers of any width.';
+
+CREATE FUNCTION tally_internal._hll_agree(a int, b int) RETURNS int
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF a = b THEN RETURN a; END IF;
+    RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = format('expected distinct counts under one identity key, got keys %s and %s',
+            CASE a WHEN 0 THEN 'none' ELSE lpad(to_hex(a), 4, '0') END, CASE b WHEN 0 THEN 'none' ELSE lpad(to_hex(b), 4, '0') END),
+        DETAIL = 'Under another key a value has another hash, so it would count twice, and nobody can test a guess.',
+        HINT = 'SELECT * FROM tally.keyed_rollups;  -- under which keys they count; tally.repair(''<rollup>'') computes one anew under the key of now';
+END $$;
+COMMENT ON FUNCTION tally_internal._hll_agree(int, int) IS 'The number of the key of two sketches; an error where they have two.';
 
 CREATE FUNCTION tally_internal._hll_joined(a tally.hll, b tally.hll) RETURNS tally.hll
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -67,11 +99,12 @@ DECLARE
 BEGIN
     IF a IS NULL THEN RETURN b; END IF;
     IF b IS NULL THEN RETURN a; END IF;
-    IF a.registers = '' AND b.registers = '' THEN RETURN tally_internal._hll_made(a.hashes || b.hashes, p); END IF;
+    PERFORM tally_internal._hll_agree(a.key, b.key);
+    IF a.registers = '' AND b.registers = '' THEN RETURN tally_internal._hll_made(a.hashes || b.hashes, p, a.key); END IF;
     x := tally_internal._hll_folded(a, p);
     y := tally_internal._hll_folded(b, p);
     RETURN ROW(p, '{}'::bigint[], (SELECT decode(string_agg(lpad(to_hex(greatest(get_byte(x, i), get_byte(y, i))), 2, '0'), '' ORDER BY i), 'hex')
-                                     FROM generate_series(0, (1 << p) - 1) i))::tally.hll;
+                                     FROM generate_series(0, (1 << p) - 1) i), a.key)::tally.hll;
 END $$;
 COMMENT ON FUNCTION tally_internal._hll_joined(tally.hll, tally.hll) IS 'The union of both.';
 
@@ -91,23 +124,25 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._hll_folded(tally.hll, int) IS 'The registers of a sketch at a smaller precision.';
 
-CREATE FUNCTION tally_internal._hll_taken(state tally.hll, hash bigint, "precision" int) RETURNS tally.hll
+CREATE FUNCTION tally_internal._hll_taken(state tally.hll, hash bigint, "precision" int, key int DEFAULT 0) RETURNS tally.hll
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     i int; rank int;
 BEGIN
     IF hash IS NULL THEN RETURN state; END IF;
-    IF state IS NULL THEN RETURN ROW(tally_internal._hll_check("precision"), ARRAY[hash], ''::bytea)::tally.hll; END IF;
+    IF state IS NULL THEN RETURN ROW(tally_internal._hll_check("precision"), ARRAY[hash], ''::bytea, key)::tally.hll; END IF;
+    IF state.key <> key THEN PERFORM tally_internal._hll_agree(state.key, key); END IF;
     IF state.registers = '' THEN
         state.hashes := state.hashes || hash;
-        RETURN CASE WHEN cardinality(state.hashes) < 3000 THEN state ELSE tally_internal._hll_made(state.hashes, state."precision") END;
+        RETURN CASE WHEN cardinality(state.hashes) < 2 * tally_internal._hll_most(state."precision") THEN state
+                    ELSE tally_internal._hll_made(state.hashes, state."precision", key) END;
     END IF;
     i := ((hash >> (64 - state."precision")) & ((1 << state."precision") - 1))::int;
     rank := CASE WHEN hash << state."precision" = 0 THEN 65 - state."precision" ELSE position('1' IN (hash << state."precision")::bit(64)::text) END;
     IF get_byte(state.registers, i) < rank THEN state.registers := set_byte(state.registers, i, rank); END IF;
     RETURN state;
 END $$;
-COMMENT ON FUNCTION tally_internal._hll_taken(tally.hll, bigint, int) IS 'Takes a hash into the state of an aggregate.';
+COMMENT ON FUNCTION tally_internal._hll_taken(tally.hll, bigint, int, int) IS 'Takes a hash into the state of an aggregate.';
 
 CREATE OR REPLACE FUNCTION tally_internal._hll_trans(state tally.hll, value anyelement) RETURNS tally.hll
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
@@ -126,7 +161,7 @@ CREATE OR REPLACE FUNCTION tally_internal._hll_final(state tally.hll) RETURNS ta
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF state IS NULL THEN RETURN NULL; END IF;
-    RETURN CASE state.registers WHEN '' THEN tally_internal._hll_made(state.hashes, state."precision") ELSE state END;
+    RETURN CASE state.registers WHEN '' THEN tally_internal._hll_made(state.hashes, state."precision", state.key) ELSE state END;
 END $$;
 CREATE OR REPLACE FUNCTION tally_internal._hll_final_distinct(state tally.hll) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -182,4 +217,5 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
     SELECT jsonb_build_object('precision', sketch."precision", 'distinct', tally.distinct_count(sketch))
         || CASE sketch.registers WHEN '' THEN jsonb_build_object('hashes', (SELECT jsonb_agg(lpad(to_hex(h), 16, '0')) FROM unnest(sketch.hashes) h))
                 ELSE jsonb_build_object('registers', encode(sketch.registers, 'hex')) END
+        || CASE sketch.key WHEN 0 THEN '{}' ELSE jsonb_build_object('key', lpad(to_hex(sketch.key), 4, '0')) END
 $$;

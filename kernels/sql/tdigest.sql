@@ -1,5 +1,5 @@
 -- Owns: tally.tdigest in SQL: values as they are up to 253, and a t-digest beyond, by sets of rows. Its clusters are cut where the scale function
--- k1 (arcsine) passes whole numbers, so that the ends of the distribution keep single values.
+-- k1 (arcsine) passes whole numbers, so that the ends of the distribution keep single values. A cluster of values is known by two of them.
 
 CREATE FUNCTION tally_internal._tdigest_check(compression int) RETURNS int
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -39,35 +39,59 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._all_whole(float8[], float8) IS 'Whether all of these numbers are whole; the second argument is their sum.';
 
+CREATE FUNCTION tally_internal._tdigest_drawn(given float8[], compression int, q float8) RETURNS tally.tdigest
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    n     int := cardinality(given);
+    half  float8 := (compression - 1) / 2.0;
+    -- Clusters of neighbours in order of value: how many values come before the first, the second, …
+    edges int[] := ARRAY(SELECT DISTINCT (n * (sin(pi() * (j - half) / (compression - 1)) + 1) / 2)::int FROM generate_series(0, compression - 1) j ORDER BY 1);
+    many  int := cardinality(edges) - 1;
+    sizes float8[];
+    low   float8[];
+    high  float8[];
+    found float8[];
+    ms    float8[];
+    total float8;
+BEGIN
+    -- Two values stand for a cluster, a quarter from its ends: both of them where it has no more than two. PostgreSQL finds them in one sort.
+    SELECT array_agg(edges[i + 1]::float8 - edges[i]), array_agg((edges[i] + (edges[i + 1] - edges[i] + 3) / 4 - 0.5::float8) / n),
+           array_agg((edges[i + 1] - (edges[i + 1] - edges[i] + 3) / 4 + 0.5::float8) / n) INTO sizes, low, high
+      FROM (SELECT i FROM generate_series(1, many) i ORDER BY 1) c;
+    SELECT percentile_disc(0.5 / n::float8 || low || high || (n - 0.5::float8) / n) WITHIN GROUP (ORDER BY u.v), sum(u.v) INTO found, total FROM (SELECT unnest(given) AS v) u;
+    IF found[1] < -1e290 OR found[2 * many + 2] > 1e290 THEN RETURN NULL; END IF;
+    -- 0 is added because -0 is 0.
+    SELECT array_agg((found[i + 1] + found[many + i + 1]) / 2 + 0) INTO ms FROM (SELECT i FROM generate_series(1, many) i ORDER BY 1) c;
+    RETURN ROW(compression, ms, sizes, found[1] + 0, found[2 * many + 2] + 0, total, tally_internal._all_whole(given, total), q)::tally.tdigest;
+EXCEPTION WHEN numeric_value_out_of_range THEN
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION tally_internal._tdigest_drawn(float8[], int, float8) IS
+'A digest of many values that weigh the same, none of them NULL; NULL where one is too great for a sum, infinite or NaN.';
+
 CREATE FUNCTION tally_internal._tdigest_made(given float8[], compression int, q float8) RETURNS tally.tdigest
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     kept  float8[];
     n     int;
-    ms    float8[];
-    ws    float8[];
     total float8;
+    drawn tally.tdigest;
 BEGIN
-    -- 0 is added because -0 is 0. A sort of the rows is cheaper than ORDER BY within the aggregate.
-    SELECT array_agg(s.v) INTO kept FROM (SELECT u.v + 0 AS v FROM (SELECT unnest(given) AS v) u WHERE u.v IS NOT NULL ORDER BY 1) s;
-    IF kept IS NULL THEN RETURN NULL; END IF;
-    n := cardinality(kept);
-    IF n > 253 AND kept[1] > -1e290 AND kept[n] < 1e290 THEN
-        -- Values that are all finite and weigh the same: the centroids of _tdigest_pressed(), in one pass.
-        SELECT array_agg(c.m ORDER BY c.place), array_agg(c.w ORDER BY c.place), sum(c.s ORDER BY c.place) INTO ms, ws, total
-          FROM (SELECT p.place, avg(p.v) AS m, count(*)::float8 AS w, sum(p.v) AS s
-                  FROM (SELECT u.v, floor(asin(u.i * (2 / n::float8) - (1 + 1 / n::float8)) * ((compression - 1) / pi())
-                                     + (compression - 1) / 2.0::float8) AS place
-                          FROM (SELECT unnest(kept) AS v, generate_subscripts(kept, 1) AS i) u) p
-                 GROUP BY p.place) c;
-    ELSE
-        total := tally_internal._sum_of(kept);
-        IF n > 253 THEN
-            RETURN tally_internal._tdigest_pressed(ROW(compression, kept, array_fill(1::float8, ARRAY[n]), kept[1], kept[n], total,
-                tally_internal._all_whole(kept, total), q)::tally.tdigest);
-        END IF;
+    given := array_remove(given, NULL);
+    n := cardinality(given);
+    IF n > 253 THEN
+        drawn := tally_internal._tdigest_drawn(given, compression, q);
+        IF drawn IS NOT NULL THEN RETURN drawn; END IF;
     END IF;
-    RETURN ROW(compression, COALESCE(ms, kept), COALESCE(ws, '{}'), kept[1], kept[n], total, tally_internal._all_whole(kept, total), q)::tally.tdigest;
+    -- 0 is added because -0 is 0. A sort of the rows is cheaper than ORDER BY within the aggregate.
+    SELECT array_agg(s.v) INTO kept FROM (SELECT u.v + 0 AS v FROM (SELECT unnest(given) AS v) u ORDER BY 1) s;
+    IF kept IS NULL THEN RETURN NULL; END IF;
+    total := tally_internal._sum_of(kept);
+    IF n > 253 THEN
+        RETURN tally_internal._tdigest_pressed(ROW(compression, kept, array_fill(1::float8, ARRAY[n]), kept[1], kept[n], total,
+            tally_internal._all_whole(kept, total), q)::tally.tdigest);
+    END IF;
+    RETURN ROW(compression, kept, '{}'::float8[], kept[1], kept[n], total, tally_internal._all_whole(kept, total), q)::tally.tdigest;
 END $$;
 COMMENT ON FUNCTION tally_internal._tdigest_made(float8[], int, float8) IS 'A sketch of values; NULL of none.';
 

@@ -16,11 +16,12 @@ COMMENT ON COLUMN tally.tdigest.total IS 'The sum.';
 COMMENT ON COLUMN tally.tdigest.whole IS 'Whether all values are integers.';
 COMMENT ON COLUMN tally.tdigest.q IS 'The share that tally.approx_percentile was asked for; -1 in other sketches.';
 
-CREATE TYPE tally.hll AS ("precision" int, hashes bigint[], registers bytea);
-COMMENT ON TYPE tally.hll IS 'Distinct count of a set of values, mergeable: their hashes, sorted, up to 766; beyond, the registers of a HyperLogLog.';
+CREATE TYPE tally.hll AS ("precision" int, hashes bigint[], registers bytea, key int);
+COMMENT ON TYPE tally.hll IS 'Distinct count of a set of values, mergeable: their hashes, sorted, up to 4,096; beyond, the registers of a HyperLogLog.';
 COMMENT ON COLUMN tally.hll."precision" IS 'There are 2^precision registers.';
 COMMENT ON COLUMN tally.hll.hashes IS 'The hashes, while they are few.';
 COMMENT ON COLUMN tally.hll.registers IS 'The registers, a byte each, where they are many.';
+COMMENT ON COLUMN tally.hll.key IS 'The number of the identity key that the hashes are under; 0: of none.';
 
 CREATE TYPE tally.stats AS (pairs boolean, n bigint, parts float8[]);
 COMMENT ON TYPE tally.stats IS 'Count, mean and central moments of one variable, or of two with their covariance; mergeable.';

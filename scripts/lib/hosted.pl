@@ -124,7 +124,6 @@ for my $statement (statements(text_of($ARGV[0]))) {
 }
 # What to use instead, where there is something. docs/kernel.md says the same in words.
 my @instead = (
-    [qr/_keyed_hll/ => 'tally.hll(tally.pseudonym(person, key)), with the key in a table that readers have no right to'],
     [qr/_count_request/ => 'a limit of requests at the gateway, and tally.set_limits() without per_minute'],
     [qr/_from_text|_from_bpchar|_sent|_received/ => 'a value of the type: sketches are rows here'],
 );

@@ -27,8 +27,8 @@ BEGIN
                    string_agg(x.expression, ', ' ORDER BY x.ordinal) FILTER (WHERE x.ordinal <= cardinality(r.key)) AS key_expressions
               FROM tally.dimensions x WHERE x.rollup_id = r.id) d,
            (SELECT COALESCE(jsonb_agg(x.name ORDER BY x.ordinal), '[]') AS names,
-                   string_agg(format('%s AS %I', CASE WHEN x.type = 'tally.hll' AND k.rollup_id IS NOT NULL THEN tally_internal._keyed_sql(x.expression)
-                                                  ELSE tally_internal._computed_sql(x.expression) END, x.name), ', ' ORDER BY x.ordinal) AS texts
+                   string_agg(format('%s AS %I', tally_internal._computed_sql(CASE WHEN x.type = 'tally.hll' AND k.rollup_id IS NOT NULL
+                       THEN tally_internal._keyed_sql(x.expression) ELSE x.expression END), x.name), ', ' ORDER BY x.ordinal) AS texts
               FROM tally.measures x LEFT JOIN tally.keyed_rollups k USING (rollup_id) WHERE x.rollup_id = r.id) m);
 END $$;
 COMMENT ON FUNCTION tally_internal._column_slots(tally.rollups) IS 'The slots of a resolved rollup that its dimensions and measures give.';

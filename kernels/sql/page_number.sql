@@ -83,6 +83,13 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 $$;
 COMMENT ON FUNCTION tally_internal._span_words(float8) IS 'A length of time with the unit that fits it.';
 
+CREATE FUNCTION tally_internal._times(value float8, factor float8) RETURNS float8
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN abs(value) >= 1.7976931348623157e308 / factor AND value <> 'NaN' THEN CASE WHEN value > 0 THEN 'Infinity' ELSE '-Infinity' END::float8
+                ELSE value * factor END
+$$;
+COMMENT ON FUNCTION tally_internal._times(float8, float8) IS 'A product with a factor of 1 or more; past the greatest number it is infinity.';
+
 CREATE FUNCTION tally_internal._short_number(value float8, unit text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN unit IN ('ratio', 'share') THEN tally_internal._digits(value * 100) || ' %'
@@ -90,8 +97,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
                 WHEN unit = 'ms' AND abs(value) >= 10000 THEN tally_internal._span_words(value / 1000)
                 WHEN unit = 'ms' THEN tally_internal._digits(value) || ' ms'
                 WHEN unit IN ('s', 'seconds') THEN tally_internal._span_words(value)
-                WHEN unit = 'minutes' THEN tally_internal._span_words(value * 60)
-                WHEN unit = 'hours' THEN tally_internal._span_words(value * 3600)
+                WHEN unit = 'minutes' THEN tally_internal._span_words(tally_internal._times(value, 60))
+                WHEN unit = 'hours' THEN tally_internal._span_words(tally_internal._times(value, 3600))
                 ELSE tally_internal._compact_number(value) END
 $$;
 COMMENT ON FUNCTION tally_internal._short_number(float8, text) IS 'A number with its unit, as it stands on an axis or in a tile.';

@@ -58,7 +58,8 @@ BEGIN
     SELECT array_agg(edges[i + 1]::float8 - edges[i]), array_agg((edges[i] + (edges[i + 1] - edges[i] + 3) / 4 - 0.5::float8) / n),
            array_agg((edges[i + 1] - (edges[i + 1] - edges[i] + 3) / 4 + 0.5::float8) / n) INTO sizes, low, high
       FROM (SELECT i FROM generate_series(1, many) i ORDER BY 1) c;
-    SELECT percentile_disc(0.5 / n::float8 || low || high || (n - 0.5::float8) / n) WITHIN GROUP (ORDER BY u.v), sum(u.v) INTO found, total FROM (SELECT unnest(given) AS v) u;
+    SELECT percentile_disc(0.5 / n::float8 || low || high || (n - 0.5::float8) / n) WITHIN GROUP (ORDER BY u.v), sum(u.v) INTO found, total
+      FROM (SELECT unnest(given) AS v) u;
     IF found[1] < -1e290 OR found[2 * many + 2] > 1e290 THEN RETURN NULL; END IF;
     -- 0 is added because -0 is 0.
     SELECT array_agg((found[i + 1] + found[many + i + 1]) / 2 + 0) INTO ms FROM (SELECT i FROM generate_series(1, many) i ORDER BY 1) c;

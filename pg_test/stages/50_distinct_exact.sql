@@ -9,7 +9,7 @@ INSERT INTO seen SELECT '2026-03-02 00:00Z'::timestamptz + (hashint8extended(i, 
        'p' || (hashint8extended(i, 3) & 1) FROM generate_series(1, 12000) i;
 INSERT INTO seen VALUES ('2026-03-03 05:00Z', NULL, 'p0');
 SELECT tally.create_rollup('seen_daily', 'seen', 'at', bucket => '1 day', zone => 'Europe/Berlin', dimensions => '["plan"]',
-    measures => '{"n": "count(*)", "people": "tally.hll(person)"}', with_data => true);
+    measures => '{"n": "count(*)", "people": "tally.hll(person, 10)"}', with_data => true);
 SELECT tally.create_metric('dau_estimate', 'seen_daily', 'tally.distinct_count(people)');
 SELECT is(tally.exact_count('dau', 'seen_daily', 'person', with_data => true)::text, 'dau_actors', 'a rollup per actor, and a metric on it');
 SELECT is((SELECT array_agg(d.name || ' ' || d.given ORDER BY d.ordinal)::text FROM tally.dimensions d JOIN tally.rollups r ON r.id = d.rollup_id

@@ -92,7 +92,7 @@ COMMENT ON FUNCTION tally_internal._times(float8, float8) IS 'A product with a f
 
 CREATE FUNCTION tally_internal._short_number(value float8, unit text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN unit IN ('ratio', 'share') THEN tally_internal._digits(value * 100) || ' %'
+    SELECT CASE WHEN unit IN ('ratio', 'share') THEN tally_internal._digits(tally_internal._times(value, 100)) || ' %'
                 WHEN unit = '%' THEN tally_internal._digits(value) || ' %'
                 WHEN unit = 'ms' AND abs(value) >= 10000 THEN tally_internal._span_words(value / 1000)
                 WHEN unit = 'ms' THEN tally_internal._digits(value) || ' ms'

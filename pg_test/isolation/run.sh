@@ -11,14 +11,16 @@
 . scripts/lib/tap.sh
 
 use_server test
+role=postgres
+[ "${KERNEL:-rust}" = rust ] || { use_server test-sql; role=tally_host; }
 tester=$(dirname "$("$PG_CONFIG" --pgxs)")/../test/isolation/isolationtester
 [ -x "$tester" ] || { not_ok "isolationtester is where the server's development package puts it: $tester"; done_testing; exit; }
 
 for spec in pg_test/isolation/specs/*.spec; do
     name=$(basename "$spec" .spec)
     server_psql -q -d postgres -c "DROP DATABASE IF EXISTS isolation" -c "CREATE DATABASE isolation TEMPLATE tally_template"
-    server_psql -q -d isolation -v ON_ERROR_STOP=1 -f pg_test/isolation/schema.sql
-    output=$(PGOPTIONS='-c client_min_messages=warning' "$tester" "host=$SERVER_SOCKET port=$SERVER_PORT user=postgres dbname=isolation" <"$spec" 2>&1)
+    server_psql -q -d isolation -U "$role" -v ON_ERROR_STOP=1 -f pg_test/isolation/schema.sql
+    output=$(PGOPTIONS='-c client_min_messages=warning' "$tester" "host=$SERVER_SOCKET port=$SERVER_PORT user=$role dbname=isolation" <"$spec" 2>&1)
     count() { grep -c "$1" <<<"$output" || :; }
     interleavings=$(count '^starting permutation')
     is "$((interleavings > 0))" 1 "$name: $interleavings interleavings were played"

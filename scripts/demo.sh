@@ -18,8 +18,6 @@ events=${EVENTS:-1000000}
 shopt -s nullglob
 scripts=("sql/packs/$pack/demo/"*.sql)
 shopt -u nullglob
-# The story of a reader makes a role and switches to it, which the role of the hosted story may not; and the hosted story tells of no experiment.
-[ "${KERNEL:-rust}" = rust ] || mapfile -t scripts < <(printf '%s\n' "${scripts[@]}" | grep -v 'experiment\|privacy')
 [ ${#scripts[@]} -gt 0 ] || die "pack '$pack' has no demo." "There are: $(cd sql/packs && dirname -- */demo | tr '\n' ' ')"
 [[ $events =~ ^[1-9][0-9]*$ ]] || die "EVENTS must be a whole number above 0, got '$events'." "make demo EVENTS=1000000"
 [[ ${TCP_PORT:-1} =~ ^[1-9][0-9]*$ ]] || die "TCP_PORT must be a port number, got '$TCP_PORT'." "make demo TCP_PORT=5433"
@@ -38,8 +36,9 @@ fi
 if [ "${KERNEL:-rust}" = sql ]; then
     scripts/hosted.sh
     run_hosted_server demo demo "${settings[@]}"
-    # What a platform's operator does: the clock, and a role without superuser that may use it.
-    server_psql -q -d demo -v ON_ERROR_STOP=1 -c "CREATE EXTENSION pg_cron" -c "CREATE ROLE tally_host LOGIN" \
+    # What a platform's operator does: the clock, a role without superuser that may use it, and a reader of the story whom it may speak for.
+    server_psql -q -d demo -v ON_ERROR_STOP=1 -c "CREATE EXTENSION pg_cron" -c "CREATE ROLE tally_host LOGIN CREATEROLE" \
+        -c "CREATE ROLE demo_reader" -c "GRANT demo_reader TO tally_host" \
         -c "GRANT USAGE ON SCHEMA cron TO tally_host" -c "GRANT CREATE, TEMPORARY ON DATABASE demo TO tally_host" -c "GRANT ALL ON SCHEMA public TO tally_host"
     put_hosted demo
     STORY_ROLE=tally_host

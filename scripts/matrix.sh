@@ -5,6 +5,7 @@
 #   scripts/matrix.sh 17 18                                everything, on PostgreSQL 17 and 18
 #   TESTS="pg_test/stages/12_small_groups.sql rust" …      only these
 #   PROFILE=dev TEST_JOBS=1 …                              as for make test
+#   KERNEL=sql …                                           the hosted edition
 #   PREPARE=only scripts/matrix.sh 17                      makes the root and installs the packages, and runs nothing
 #
 # Roots, with what was installed and built in them, stay in ~/.cache/pg_tally/roots (6 GB each); `rm -r` there is safe.
@@ -25,7 +26,7 @@ cargo_home=${CARGO_HOME:-$HOME/.cargo}
 rustup_home=${RUSTUP_HOME:-$HOME/.rustup}
 ROOT_BIND=("$cargo_home" "$rustup_home")
 ROOT_ENV+=("CARGO_HOME=$cargo_home" "RUSTUP_HOME=$rustup_home")
-for variable in PROFILE TEST_JOBS SEQUENCES ROUNDS SEED; do
+for variable in PROFILE TEST_JOBS KERNEL SEQUENCES ROUNDS SEED; do
     [ -z "${!variable:-}" ] || ROOT_ENV+=("$variable=${!variable}")
 done
 

@@ -14,7 +14,8 @@ COMMENT ON FUNCTION tally_internal._key_number(bytea) IS 'The number of an ident
 
 CREATE FUNCTION tally_internal._keyed_hash(hash bigint, key bytea) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-    $$ SELECT ('x' || pg_catalog.substr(pg_catalog.encode(pg_catalog.sha256(key || pg_catalog.int8send(hash)), 'hex'), 1, 16))::bit(64)::pg_catalog.int8 $$;
+    $$ SELECT ('x' || pg_catalog.substr(pg_catalog.encode(pg_catalog.sha256(key || pg_catalog.int8send(hash)), 'hex'), 1, 16))
+                   ::pg_catalog.bit(64)::pg_catalog.int8 $$;
 COMMENT ON FUNCTION tally_internal._keyed_hash(bigint, bytea) IS 'A hash under a key.';
 
 CREATE FUNCTION tally_internal._keyed_hll_of(key bytea, given bigint[]) RETURNS tally.hll

@@ -14,3 +14,28 @@ BEGIN
         IF t.readable THEN EXECUTE format('CREATE POLICY everyone_sees ON %s FOR SELECT USING (true)', t.name); END IF;
     END LOOP;
 END $$;
+
+-- What a definition says runs with the rights of the role that installed pg_tally, or not at all. So nobody else owns one.
+CREATE OR REPLACE FUNCTION tally_internal._check_definer() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    installer regrole := (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'tally');
+BEGIN
+    IF NEW.owner::regrole = installer OR NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = NEW.owner::oid) THEN RETURN NEW; END IF;
+    RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+        MESSAGE = format('in the hosted edition definitions belong to the role that installed pg_tally, expected %s, got %s', installer, NEW.owner),
+        DETAIL = 'Without a shared library no function can switch to the rights of another role.',
+        HINT = format('SET ROLE %s;  -- as a member of it', installer);
+END $$;
+COMMENT ON FUNCTION tally_internal._check_definer() IS 'Refuses a definition of a role other than the one that installed pg_tally.';
+
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY '{rollups,metrics,probes,thresholds,tasks,behaviours,experiments,experiment_metrics,releases,boards}'::text[] LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER check_definer BEFORE INSERT OR UPDATE OF owner ON tally.%I FOR EACH ROW '
+                       'EXECUTE FUNCTION tally_internal._check_definer()', name);
+        EXECUTE format('COMMENT ON TRIGGER check_definer ON tally.%I IS %L', name, 'Definitions belong to the role that installed pg_tally.');
+    END LOOP;
+END $$;

@@ -48,7 +48,7 @@ CREATE FUNCTION public.state() RETURNS jsonb LANGUAGE sql AS $$
         'channels', (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.id) FROM tally.channels c),
         'incidents', (SELECT jsonb_agg(to_jsonb(i) ORDER BY i.id) FROM tally.incidents i),
         'keys', (SELECT jsonb_agg(to_jsonb(k) ORDER BY k.id) FROM tally.identity_keys k),
-        'audit', (SELECT count(*) FROM tally.audit), 'treasure', (SELECT jsonb_agg(to_jsonb(t)) FROM public.treasure t),
+        'audit', (SELECT count(*) FROM tally.audit a WHERE a.owner::text = 'tally_host'), 'treasure', (SELECT jsonb_agg(to_jsonb(t)) FROM public.treasure t),
         'rows', (SELECT jsonb_agg(to_jsonb(x) ORDER BY x.bucket, x.who) FROM app.victim_hourly x),
         'triggers', (SELECT jsonb_agg(t.tgname ORDER BY t.tgrelid, t.tgname) FROM pg_trigger t WHERE NOT t.tgisinternal))
 $$;
@@ -83,6 +83,12 @@ is 'many of the calls do something' t "$(ask "SELECT count(*) > 100 FROM evil.lo
 is 'no table and no sequence of the engine takes a write' '' \
     "$(ask "SELECT what, outcome FROM evil.log WHERE what LIKE 'write %' AND outcome NOT IN ('42501', '42809', '55000', '428C9', '0A000')")"
 is 'no call is an internal error' '' "$(ask "SELECT what, outcome FROM evil.log WHERE outcome LIKE 'XX%'")"
+# A definition of his would be refused each time it runs, so it is refused when he makes it.
+for statement in "tally.create_threshold('his', query => 'SELECT 1 AS value', condition => '> 0', owner => 'me')" "tally.watch_itself()" \
+    "tally.create_probe('his', 'SELECT 1 AS value')" "tally.create_task('his', '0 2 * * *', 'SELECT 1')"; do
+    is "bug: a stranger owned a definition: ${statement%%(*}" 0A000 "$(by hosted_attacker <<<"\\set VERBOSITY sqlstate
+        SELECT $statement;" | grep -o '0A000')"
+done
 is 'what the owner had is as it was' '' "$(ask "SELECT e.key FROM jsonb_each(public.state()) e, public.before b WHERE e.value <> b.state -> e.key")"
 ask "SET ROLE tally_host; INSERT INTO app.events VALUES ('2026-03-03 10:00+00', 'w1', 5)" >/dev/null
 is 'a refresh goes on' t "$(by tally_host <<<"SELECT bool_and(error IS NULL) FROM tally.refresh();")"

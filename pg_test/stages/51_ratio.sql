@@ -87,11 +87,25 @@ SELECT results_eq($$SELECT tally.metric_value('arpu', since => '2026-03-04', unt
 SELECT results_eq($$SELECT bucket, value FROM tally.timeseries('arpu', since => '2026-03-04', until => '2026-03-05', live => false)$$,
     $$VALUES ('2026-03-04Z'::timestamptz, NULL::float8)$$, 'or as of the last refresh');
 
--- A threshold by a query, a board by a view.
-SELECT tally.create_threshold('sticky', query => $$SELECT value FROM tally.timeseries('stickiness', since => '2 days', as_of => :as_of)
-    WHERE value IS NOT NULL ORDER BY bucket DESC LIMIT 1$$, condition => '< 0.7');
+-- A threshold watches a ratio, in the last finished bucket. A board draws it from a view.
+SELECT is(tally.create_threshold('sticky', 'stickiness', '< 0.7'), 'sticky', 'a threshold on a ratio');
+SELECT tally.create_threshold('sticky by country', 'stickiness', '< 0.7', per => '{country}'),
+       tally.create_threshold('sticky in Germany', 'stickiness', '< 0.5', "where" => '{"country": "de"}'),
+       tally.create_threshold('sticky today', 'stickiness', '< 0.9', partial_ok => true);
+SELECT results_eq($$SELECT schema, tally_internal._called(tally_internal._watched_ratio(t)) FROM tally.thresholds t ORDER BY id$$,
+    $$SELECT 'app'::text, 'stickiness'::text FROM generate_series(1, 4)$$, 'each is known as one, in the schema of the ratio');
+SELECT is(tally_internal._threshold_arguments(t) ->> 'metric', 'stickiness', 'its arguments say the ratio') FROM tally.thresholds t WHERE name = 'sticky';
+SELECT ok(d.statement LIKE '%metric => ''stickiness''%per => ''{country}''%' AND d.statement NOT LIKE '%query%', 'and so does its definition')
+  FROM tally.definitions() d WHERE d.kind = 'threshold' AND d.name = 'sticky by country';
+-- On 9 March a of Germany's a and b was here, and d of the c and d of France.
 SELECT tally.evaluate('2026-03-10 00:01Z');
-SELECT results_eq($$SELECT value::numeric(9, 6) FROM tally.incidents$$, 'VALUES (0.5)', 'a threshold watches a ratio by a query: two of four');
+SELECT results_eq($$SELECT t.name, i.labels, i.value::numeric(9, 6), i.metric, i.unit FROM tally.incidents i JOIN tally.thresholds t ON t.id = i.threshold_id
+                     ORDER BY 1, 2$$,
+    $$VALUES ('sticky', '{}'::jsonb, 0.5::numeric(9, 6), 'stickiness', 'ratio'), ('sticky by country', '{"country": "de"}', 0.5, 'stickiness', 'ratio'),
+             ('sticky by country', '{"country": "fr"}', 0.5, 'stickiness', 'ratio')$$, 'two of four of all, one of two of each country: less than 0.7, not than 0.5');
+SELECT results_eq($$SELECT tick, transition, value::numeric(9, 6) FROM tally.replay('sticky', since => '2026-03-03 00:01Z', until => '2026-03-06 00:01Z',
+                                                                          every => '1 day')$$,
+    $$VALUES ('2026-03-04 00:00Z'::timestamptz, 'fired', 0.5::numeric(9, 6))$$, 'a replay finds the day on which it began');
 CREATE VIEW stickiness_by_day AS SELECT bucket, value AS stickiness FROM tally.timeseries('stickiness', since => '2026-03-02', until => '2026-03-10');
 SELECT tally.create_board('use', 'Use', '[{"title": "Stickiness", "relation": "stickiness_by_day", "time": "bucket", "picture": "line"}]');
 SELECT ok(tally.page('use') LIKE '%Stickiness%', 'a board draws it from a view');
@@ -124,10 +138,22 @@ SELECT app.refused($$SELECT tally.create_ratio('odd', 'dau', 'revenue_there')$$,
            (SELECT id FROM tally.rollups WHERE name = 'elsewhere')), 'days of two clocks');
 SELECT app.refused(format('SELECT %s', call), 'a metric of one rollup expected here, got the ratio ''arpu'' (revenue / dau)',
     'SELECT * FROM tally.timeseries(''arpu'', since => ''30 days'');', what)
-  FROM (VALUES ($$tally.create_threshold('t', metric => 'arpu', condition => '> 1')$$, 'a threshold on a ratio'),
-               ($$tally.create_board('b', 'B', '[{"title": "t", "metric": "arpu", "picture": "line"}]')$$, 'a panel of a ratio'),
+  FROM (VALUES ($$tally.create_board('b', 'B', '[{"title": "t", "metric": "arpu", "picture": "line"}]')$$, 'a panel of a ratio'),
                ($$tally.rolling('arpu', '7 days')$$, 'a window over a ratio'), ($$tally.cumulative('arpu')$$, 'a sum of ratios'),
                ($$tally.create_ratio('twice', 'arpu', 'dau')$$, 'a ratio of a ratio')) x(call, what);
+SELECT app.refused(format('SELECT tally.create_threshold(''sticky'', ''stickiness'', %s)', arguments),
+    'threshold ''sticky'' watches a ratio, which takes a comparison only, and neither over nor min_samples',
+    'SELECT tally.create_threshold(''sticky'', metric => ''stickiness'', condition => ''> 0.5'');', what)
+  FROM (VALUES ($$'week over week < -20%'$$, 'the history of a ratio'), ($$'< 0.7', over => '7 days'$$, 'a window of a window'),
+               ($$'< 0.7', min_samples => 10$$, 'observations of a ratio')) x(arguments, what);
+SELECT app.refused($$SELECT tally.create_threshold('sticky', 'stickiness', '< 0.7', query => 'SELECT 1 AS value')$$,
+    'threshold ''sticky'' needs either a metric or a query, got both', 'SELECT tally.create_threshold(''sticky'', metric => ''stickiness'', condition => ''< 0.7'');',
+    'a ratio and a query');
+SELECT app.refused($$SELECT tally.create_threshold('by device', 'arpu', '< 0.7', per => '{device}')$$, 'per must name dimensions of rollup ''sales'', got ''device''',
+    'SELECT d.name FROM tally.dimensions d JOIN tally.rollups r ON r.id = d.rollup_id WHERE r.name = ''sales'';', 'a dimension of one rollup alone, of a threshold');
+SELECT app.refused($$SELECT tally.drop_metric('stickiness')$$, 'ratio ''stickiness'' cannot be dropped: thresholds watch it',
+    $$SELECT tally.drop_threshold('sticky'); SELECT tally.drop_threshold('sticky by country'); SELECT tally.drop_threshold('sticky in Germany'); $$
+    || $$SELECT tally.drop_threshold('sticky today');$$, 'a ratio that thresholds watch');
 SELECT app.refused($$SELECT tally.create_ratio('dau', 'revenue', 'dau')$$, 'ratio ''dau'' has the name of a metric',
     'SELECT tally.create_ratio(''dau_ratio'', …);', 'a name of a metric');
 SELECT app.refused($$SELECT tally.create_metric('arpu', 'daily', 'tally.distinct_count(people)')$$, 'metric ''arpu'' exists already, as a ratio',
@@ -167,6 +193,10 @@ SELECT tally.create_ratio('stickiness', 'daily_people', 'daily_people', divisor_
 SELECT results_eq($$SELECT divisor_window, unit FROM tally.ratios WHERE name = 'stickiness'$$, $$VALUES ('3 days'::interval, NULL::text)$$, 'defined again');
 SELECT results_eq($$SELECT action, name FROM tally.audit WHERE kind = 'ratios' ORDER BY id DESC LIMIT 2$$,
     $$VALUES ('change', 'stickiness'), ('change', 'revenue_per_person')$$, 'the audit says who changed it');
+SELECT tally.rename_metric('stickiness', 'dau_by_wau');
+SELECT lives_ok($$SELECT tally.alter_threshold('sticky by country', '{"per": ["country"], "where": {"country": "fr"}}')$$, 'it follows the new name, and changes');
+SELECT is(tally_internal._threshold_arguments(t) ->> 'metric', 'dau_by_wau', 'under the new name') FROM tally.thresholds t WHERE name = 'sticky by country';
+SELECT tally.rename_metric('dau_by_wau', 'stickiness');
 CREATE ROLE tally_test_51_stranger;
 GRANT tally_test_51_stranger TO CURRENT_USER;
 GRANT USAGE ON SCHEMA app TO tally_test_51_stranger;
@@ -176,12 +206,14 @@ SELECT alike(message, 'metric ''revenue'' must exist and belong to tally_test_51
 SELECT alike(message, 'ratio ''revenue_per_person'' must exist and belong to tally_test_51_stranger', 'drops none')
   FROM message_of($$SELECT tally.drop_metric('revenue_per_person')$$);
 SELECT is(state, '42501', 'and reads none without a right on the rollups') FROM message_of($$SELECT * FROM tally.timeseries('revenue_per_person')$$);
+SELECT is(state, '42501', 'and watches none') FROM message_of($$SELECT tally.create_threshold('theirs', 'revenue_per_person', '> 1')$$);
 RESET ROLE;
 DROP OWNED BY tally_test_51_stranger;
 DROP ROLE tally_test_51_stranger;
 SELECT tally.drop_metric('revenue_per_person'), tally.drop_metric('revenue');
 SELECT is_empty($$SELECT name FROM tally.ratios WHERE name = 'revenue_per_person'$$, 'dropped, and then its metric');
 DROP TABLE orders CASCADE;
+SELECT tally.drop_threshold(name) FROM tally.thresholds;
 SELECT tally.drop_metric(name) FROM tally.ratios;
 SELECT is_empty('TABLE tally.ratios', 'none is left');
 SELECT finish();

@@ -36,6 +36,7 @@
 --   dimensions_changed  rollup      none                makes its views anew
 --   experiment_hidden   experiment  as_of, by           returns the query that answers from what is published
 --   metric_drops        metric      none                refuses where it uses the metric
+--   ratio_drops         ratio       none                refuses where it uses the ratio
 --   probe_drops         probe       none                refuses where it uses the probe
 
 CREATE OR REPLACE FUNCTION tally_internal._announce(event text, id int DEFAULT NULL, detail jsonb DEFAULT NULL) RETURNS SETOF text

@@ -203,6 +203,7 @@ DECLARE
     x tally.ratios := tally_internal._find_ratio(name);
 BEGIN
     IF x.id IS NOT NULL THEN
+        PERFORM tally_internal._announce('ratio_drops', x.id);
         PERFORM tally_internal._forget_ratio(x.id);
     ELSE
         PERFORM tally_internal._drop_metric(tally_internal._metric(name));

@@ -50,7 +50,7 @@ BEGIN
     IF x.id IS NULL THEN RETURN; END IF;
     PERFORM tally_internal._refuse('wrong_object_type', format('a metric of one rollup expected here, got the ratio %L (%s)', name,
                                                                tally_internal._ratio_words(x)),
-        'timeseries(), metric_value(), report(), report_page() and report_sql() read a ratio. A threshold watches it by a query, a board draws it from a view.',
+        'timeseries(), metric_value(), report(), report_page(), report_sql() and create_threshold() read a ratio. A board draws it from a view.',
         format('SELECT * FROM tally.timeseries(%L, since => ''30 days'');', tally_internal._called(x)));
 END $$;
 COMMENT ON FUNCTION tally_internal._refuse_ratio(text) IS 'An error where a name means a ratio, for what takes a metric of one rollup alone.';

@@ -119,3 +119,26 @@ BEGIN
               FROM tally.metrics n, tally.metrics d WHERE n.id = x.metric_id AND d.id = x.divisor_id);
 END $$;
 COMMENT ON FUNCTION tally_internal._ratio_value(tally.ratios, text, text, jsonb, boolean, timestamptz) IS 'What metric_value() says of a ratio.';
+
+CREATE OR REPLACE FUNCTION tally_internal._ratio_at(ratio_id int, as_of timestamptz, per text[], "where" jsonb, partial_ok boolean)
+RETURNS TABLE (labels jsonb, value float8)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    x     tally.ratios := (SELECT o FROM tally.ratios o WHERE o.id = ratio_id);
+    rule  text;
+    until timestamptz;
+BEGIN
+    IF x.id IS NULL THEN
+        PERFORM tally_internal._refuse('undefined_object', format('ratio %s does not exist', COALESCE(ratio_id::text, 'NULL')),
+            'It was dropped by who owns it.', 'SELECT id, name FROM tally.ratios;');
+    END IF;
+    rule := tally_internal._ratio_rule(x, NULL, '-infinity', 'infinity');
+    until := tally_internal._bucket_start(rule, as_of);
+    IF partial_ok THEN until := tally_internal._bucket_end(rule, until); END IF;
+    RETURN QUERY SELECT p.labels, p.value FROM tally_internal._ratio_points(ratio_id,
+        tally_internal._utc_text(tally_internal._bucket_start(rule, until - interval '1 microsecond')), tally_internal._utc_text(until), NULL, per,
+        "where", true, as_of) p;
+END $$;
+COMMENT ON FUNCTION tally_internal._ratio_at(int, timestamptz, text[], jsonb, boolean) IS
+'A ratio in the last bucket that is finished at a moment, or in the running one: a row for each label set. With the reader''s rights.';

@@ -4,13 +4,14 @@
 CREATE OR REPLACE FUNCTION tally_internal._threshold_arguments(t tally.thresholds) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' SET extra_float_digits = 1 AS $$
     SELECT jsonb_build_object('metric', COALESCE((SELECT tally_internal._called(m) FROM tally.metrics m WHERE m.id = t.metric_id),
-                                               (SELECT tally_internal._called(p) FROM tally.probes p WHERE p.id = t.probe_id)),
-        'query', t.query, 'condition', t.condition, 'for', t.for_, 'per', to_jsonb(t.per), 'where', t.filter, 'severity', t.severity,
-        'owner', t.responsible, 'runbook', t.runbook, 'response_target', t.response_target, 'suggested_actions', t.suggested_actions,
+                                               (SELECT tally_internal._called(p) FROM tally.probes p WHERE p.id = t.probe_id), tally_internal._called(x)),
+        'query', CASE WHEN x.id IS NULL THEN t.query END, 'condition', t.condition, 'for', t.for_, 'per', to_jsonb(t.per), 'where', t.filter,
+        'severity', t.severity, 'owner', t.responsible, 'runbook', t.runbook, 'response_target', t.response_target, 'suggested_actions', t.suggested_actions,
         'recovery_condition', t.recovery_condition, 'keep_firing_for', t.keep_firing_for, 'min_samples', t.min_samples, 'no_data', t.no_data,
         'on_error', t.on_error, 'over', t.over, 'partial_ok', t.partial_ok, 'every', t.every, 'auto_resolve', t.auto_resolve,
         'reopen_within', t.reopen_within, 'area', t.area, 'impact', t.impact, 'enabled', t.enabled, 'description', t.description,
         'escalation', to_jsonb(t.escalation), 'search_path', t.search_path)
+      FROM tally_internal._watched_ratio(t) x
 $$;
 COMMENT ON FUNCTION tally_internal._threshold_arguments(tally.thresholds) IS 'A threshold as the arguments of create_threshold(), by their names.';
 

@@ -92,8 +92,10 @@ CREATE OR REPLACE FUNCTION tally_internal._bounded_threshold(t tally.thresholds,
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r        tally.rollups;
+    ratio    tally.ratios := tally_internal._watched_ratio(tally_internal._with_defaults(t));
     again    text := format('SELECT tally.create_threshold(%L, %s, %L', t.name,
                             COALESCE(quote_literal(m.name), quote_literal((SELECT p.name FROM tally.probes p WHERE p.id = t.probe_id)),
+                                     quote_literal(tally_internal._called(ratio)),
                                      format('query => %L', t.query)), t.condition);
     needs    text;
     problem  text;
@@ -143,6 +145,13 @@ BEGIN
             t.over := NULL;
         END IF;
         PERFORM tally_internal._check_lengths(t, r, again);
+    ELSIF ratio.id IS NOT NULL THEN
+        IF t.windows <> '[]' OR t.over IS NOT NULL OR t.min_samples IS NOT NULL THEN
+            PERFORM tally_internal._refuse('feature_not_supported',
+                format('threshold %L watches a ratio, which takes a comparison only, and neither over nor min_samples', t.name),
+                format('It is %s, in the last finished bucket.', tally_internal._ratio_words(ratio)),
+                format('SELECT tally.create_threshold(%L, metric => %L, condition => ''> 0.5'');', t.name, tally_internal._called(ratio)));
+        END IF;
     ELSIF t.windows <> '[]' OR t.filter <> '{}' OR t.per <> '{}' OR t.over IS NOT NULL THEN
         PERFORM tally_internal._refuse('feature_not_supported',
                               format('threshold %L watches a query or probe, which takes a comparison only, and no per, where or over', t.name),
@@ -167,6 +176,7 @@ BEGIN
         PERFORM tally_internal._refuse('insufficient_privilege', format('threshold %L reads %s, which %I may not', t.name, live, current_user),
             'A threshold is evaluated with the rights of the role that made it.', format('GRANT SELECT ON %s TO %I;', live, current_user));
     END IF;
+    PERFORM tally_internal._check_ratio_threshold(t);
     IF t.query IS NOT NULL THEN
         PERFORM tally_internal._check_query(t.query, t.search_path, format('threshold %L', t.name));
     END IF;

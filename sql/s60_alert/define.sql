@@ -44,21 +44,32 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.create_threshold(text, text, text, interval, text[], jsonb, text, text, text, interval, jsonb, text, interval, float8, text, text,
                                            interval, boolean, interval, boolean, interval, text, text, text, boolean, text, interval[], text) IS
-'Defines a threshold: what to watch (metric or probe by name, or query), condition, for, per (dimensions: one alert per values), where (scope), severity, '
-    'owner (who answers), runbook, response_target, escalation, suggested_actions, and how it recovers: see docs/alerting.md for every option. If you define '
+'Defines a threshold: what to watch (metric, ratio or probe by name, or query), condition, for, per (dimensions: one alert per values), where (scope), '
+    'severity, owner (who answers), runbook, response_target, escalation, suggested_actions, and how it recovers: see docs/alerting.md for every option. If you define '
     'it again with changes, the new definition replaces the old one, a notice says what changed, and alert states are kept.';
 
 CREATE OR REPLACE FUNCTION tally_internal._threshold_of(base tally.thresholds, name text, arguments jsonb) RETURNS tally.thresholds
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' SET extra_float_digits = 1 AS $$
 #variable_conflict use_variable
 DECLARE
-    t tally.thresholds;
+    t     tally.thresholds;
+    ratio tally.ratios;
 BEGIN
     t := jsonb_populate_record(base, (arguments - '{metric,for,where,owner}'::text[]) || jsonb_build_object('name', name,
         'for_', arguments -> 'for', 'filter', arguments -> 'where', 'responsible', arguments -> 'owner'));
     t.probe_id := (tally_internal._find_probe(arguments ->> 'metric')).id;
     t.metric_id := NULL;
-    IF t.probe_id IS NULL AND arguments ->> 'metric' IS NOT NULL THEN t.metric_id := (tally_internal._metric(arguments ->> 'metric')).id; END IF;
+    IF t.probe_id IS NOT NULL OR arguments ->> 'metric' IS NULL THEN RETURN t; END IF;
+    ratio := tally_internal._find_ratio(arguments ->> 'metric');
+    IF ratio.id IS NULL THEN
+        t.metric_id := (tally_internal._metric(arguments ->> 'metric')).id;
+    ELSIF t.query IS NULL THEN
+        t.query := tally_internal._ratio_query(ratio.id, t.per, t.filter, t.partial_ok);
+    ELSE
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('threshold %L needs either a metric or a query, got both', name),
+            format('Got metric %L, query %L.', arguments ->> 'metric', t.query),
+            format('SELECT tally.create_threshold(%L, metric => %L, condition => %L);', name, tally_internal._called(ratio), COALESCE(t.condition, '> 0.5')));
+    END IF;
     RETURN t;
 END $$;
 COMMENT ON FUNCTION tally_internal._threshold_of(tally.thresholds, text, jsonb) IS
@@ -67,7 +78,9 @@ COMMENT ON FUNCTION tally_internal._threshold_of(tally.thresholds, text, jsonb) 
 CREATE OR REPLACE FUNCTION tally_internal._threshold_schema(t tally.thresholds) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE((SELECT tally_internal._schema_of(r.relation) FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id WHERE m.id = t.metric_id),
-                    (SELECT p.schema FROM tally.probes p WHERE p.id = t.probe_id), tally_internal._home(t.search_path, tally_internal._current_role()))
+                    (SELECT p.schema FROM tally.probes p WHERE p.id = t.probe_id),
+                    tally_internal._schema_of((tally_internal._ratio_rollups(tally_internal._watched_ratio(t)))[1].relation),
+                    tally_internal._home(t.search_path, tally_internal._current_role()))
 $$;
 COMMENT ON FUNCTION tally_internal._threshold_schema(tally.thresholds) IS 'The schema that the name of a new threshold is of.';
 

@@ -101,6 +101,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = for
 #variable_conflict use_variable
 DECLARE
     m        tally.metrics;
+    ratio    tally.ratios := tally_internal._watched_ratio(t);
     known    record;
     subject  text;
     readings float8[];
@@ -111,12 +112,12 @@ DECLARE
 BEGIN
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
     SELECT * INTO known FROM tally_internal._recall(t, kind, fired, tick);
-    subject := COALESCE(m.name, (SELECT p.name FROM tally.probes p WHERE p.id = t.probe_id), t.name);
+    subject := COALESCE(m.name, (SELECT p.name FROM tally.probes p WHERE p.id = t.probe_id), ratio.name, t.name);
     SELECT array_agg(f.reading ORDER BY f.n),
            array_agg(CASE WHEN kind <> 'breach' THEN format('%s: %s', t.name, f.why)
                           WHEN t.impact IS NOT NULL THEN tally_internal._fill(t.impact, f.labels, f.reading)
-                          ELSE concat_ws(' ', subject, CASE WHEN f.reading IS NOT NULL THEN 'is ' || tally_internal._format_number(f.reading) END, m.unit,
-                                         format('(%s)', t.condition),
+                          ELSE concat_ws(' ', subject, CASE WHEN f.reading IS NOT NULL THEN 'is ' || tally_internal._format_number(f.reading) END,
+                                         COALESCE(m.unit, ratio.unit), format('(%s)', t.condition),
                                          'in ' || (SELECT string_agg(format('%s %s', l.key, l.value), ', ' ORDER BY l.key) FROM jsonb_each_text(f.labels) l))
                           END ORDER BY f.n)
       INTO readings, lines
@@ -135,7 +136,8 @@ BEGIN
             began_at, life_since, last_value, responsible, runbook, suggested_actions, evidence, respond_by, threshold_id, owner, previous_id)
     SELECT f.id, CASE kind WHEN 'breach' THEN t.severity ELSE 'warning' END, t.name, kind, f.change -> 'labels',
            COALESCE(t.area, (SELECT string_agg(l.value, ', ' ORDER BY l.key) FROM jsonb_each_text(f.change -> 'labels') l), t.name),
-           f.line, m.name, f.reading, t.condition, most, m.unit, (f.change #>> '{sample,bucket}')::timestamptz, tick,
+           f.line, COALESCE(m.name, ratio.name), f.reading, t.condition, most, COALESCE(m.unit, ratio.unit),
+           (f.change #>> '{sample,bucket}')::timestamptz, tick,
            COALESCE((f.change #>> '{step,active_at}')::timestamptz, (f.change #>> '{was,active_at}')::timestamptz, tick), tick, f.reading,
            t.responsible, t.runbook,
            CASE WHEN kind = 'breach' AND t.suggested_actions <> '[]' THEN tally_internal._pick_actions(t.suggested_actions, f.change -> 'labels', f.reading)

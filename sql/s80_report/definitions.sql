@@ -155,7 +155,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM tally.probes p WHERE tally_internal._has_rights_of(p.owner)
     UNION ALL
     SELECT 3, t.id, 'threshold', t.name, t.owner::text, tally_internal._definition_call('create_threshold', t.name, ARRAY[
-               ['metric', COALESCE(tally_internal._called(m), tally_internal._called(p))], ['query', t.query], ['condition', t.condition],
+               ['metric', COALESCE(tally_internal._called(m), tally_internal._called(p), tally_internal._called(x))],
+               ['query', CASE WHEN x.id IS NULL THEN t.query END], ['condition', t.condition],
                ['for', t.for_::text], ['per', NULLIF(t.per, '{}')::text],
                ['where', NULLIF(t.filter, '{}')::text], ['severity', t.severity], ['owner', t.responsible], ['runbook', t.runbook],
                ['response_target', t.response_target::text], ['suggested_actions', NULLIF(t.suggested_actions, '[]')::text],
@@ -165,6 +166,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                ['reopen_within', t.reopen_within::text], ['area', t.area], ['impact', t.impact], ['enabled', CASE WHEN NOT t.enabled THEN 'false' END],
                ['description', t.description], ['escalation', t.escalation::text], ['search_path', t.search_path]])
       FROM tally.thresholds t LEFT JOIN tally.metrics m ON m.id = t.metric_id LEFT JOIN tally.probes p ON p.id = t.probe_id
+           LEFT JOIN tally.ratios x ON t.query = tally_internal._ratio_query(x.id, t.per, t.filter, t.partial_ok)
      WHERE tally_internal._has_rights_of(t.owner)
     UNION ALL
     SELECT 5, i.id, 'inhibition', i.name, i.owner::text, tally_internal._definition_call('create_inhibition', i.name, ARRAY[

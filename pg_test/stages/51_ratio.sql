@@ -102,10 +102,11 @@ SELECT tally.evaluate('2026-03-10 00:01Z');
 SELECT results_eq($$SELECT t.name, i.labels, i.value::numeric(9, 6), i.metric, i.unit FROM tally.incidents i JOIN tally.thresholds t ON t.id = i.threshold_id
                      ORDER BY 1, 2$$,
     $$VALUES ('sticky', '{}'::jsonb, 0.5::numeric(9, 6), 'stickiness', 'ratio'), ('sticky by country', '{"country": "de"}', 0.5, 'stickiness', 'ratio'),
-             ('sticky by country', '{"country": "fr"}', 0.5, 'stickiness', 'ratio')$$, 'two of four of all, one of two of each country: less than 0.7, not than 0.5');
+             ('sticky by country', '{"country": "fr"}', 0.5, 'stickiness', 'ratio')$$, 'two of four of all, one of two of each country');
 SELECT results_eq($$SELECT tick, transition, value::numeric(9, 6) FROM tally.replay('sticky', since => '2026-03-03 00:01Z', until => '2026-03-06 00:01Z',
                                                                           every => '1 day')$$,
-    $$VALUES ('2026-03-04 00:00Z'::timestamptz, 'fired', 0.5::numeric(9, 6))$$, 'a replay finds the day on which it began');
+    $$VALUES ('2026-03-04 00:00Z'::timestamptz, 'fired', 0.5::numeric(9, 6)), ('2026-03-05 00:00Z', 'recovered', 1), ('2026-03-06 00:00Z', 'fired', 0.333333)$$,
+    'a replay: one of two on the 3rd, two of two on the 4th, one of three on the 5th');
 CREATE VIEW stickiness_by_day AS SELECT bucket, value AS stickiness FROM tally.timeseries('stickiness', since => '2026-03-02', until => '2026-03-10');
 SELECT tally.create_board('use', 'Use', '[{"title": "Stickiness", "relation": "stickiness_by_day", "time": "bucket", "picture": "line"}]');
 SELECT ok(tally.page('use') LIKE '%Stickiness%', 'a board draws it from a view');
@@ -147,10 +148,11 @@ SELECT app.refused(format('SELECT tally.create_threshold(''sticky'', ''stickines
   FROM (VALUES ($$'week over week < -20%'$$, 'the history of a ratio'), ($$'< 0.7', over => '7 days'$$, 'a window of a window'),
                ($$'< 0.7', min_samples => 10$$, 'observations of a ratio')) x(arguments, what);
 SELECT app.refused($$SELECT tally.create_threshold('sticky', 'stickiness', '< 0.7', query => 'SELECT 1 AS value')$$,
-    'threshold ''sticky'' needs either a metric or a query, got both', 'SELECT tally.create_threshold(''sticky'', metric => ''stickiness'', condition => ''< 0.7'');',
-    'a ratio and a query');
-SELECT app.refused($$SELECT tally.create_threshold('by device', 'arpu', '< 0.7', per => '{device}')$$, 'per must name dimensions of rollup ''sales'', got ''device''',
-    'SELECT d.name FROM tally.dimensions d JOIN tally.rollups r ON r.id = d.rollup_id WHERE r.name = ''sales'';', 'a dimension of one rollup alone, of a threshold');
+    'threshold ''sticky'' needs either a metric or a query, got both',
+    'SELECT tally.create_threshold(''sticky'', metric => ''stickiness'', condition => ''< 0.7'');', 'a ratio and a query');
+SELECT app.refused($$SELECT tally.create_threshold('by device', 'arpu', '< 0.7', per => '{device}')$$,
+    'per must name dimensions of rollup ''sales'', got ''device''',
+    'SELECT d.name FROM tally.dimensions d JOIN tally.rollups r ON r.id = d.rollup_id WHERE r.name = ''sales'';', 'and in a threshold');
 SELECT app.refused($$SELECT tally.drop_metric('stickiness')$$, 'ratio ''stickiness'' cannot be dropped: thresholds watch it',
     $$SELECT tally.drop_threshold('sticky'); SELECT tally.drop_threshold('sticky by country'); SELECT tally.drop_threshold('sticky in Germany'); $$
     || $$SELECT tally.drop_threshold('sticky today');$$, 'a ratio that thresholds watch');
@@ -194,7 +196,8 @@ SELECT results_eq($$SELECT divisor_window, unit FROM tally.ratios WHERE name = '
 SELECT results_eq($$SELECT action, name FROM tally.audit WHERE kind = 'ratios' ORDER BY id DESC LIMIT 2$$,
     $$VALUES ('change', 'stickiness'), ('change', 'revenue_per_person')$$, 'the audit says who changed it');
 SELECT tally.rename_metric('stickiness', 'dau_by_wau');
-SELECT lives_ok($$SELECT tally.alter_threshold('sticky by country', '{"per": ["country"], "where": {"country": "fr"}}')$$, 'it follows the new name, and changes');
+SELECT lives_ok($$SELECT tally.alter_threshold('sticky by country', '{"per": ["country"], "where": {"country": "fr"}}')$$,
+    'it follows the new name, and changes');
 SELECT is(tally_internal._threshold_arguments(t) ->> 'metric', 'dau_by_wau', 'under the new name') FROM tally.thresholds t WHERE name = 'sticky by country';
 SELECT tally.rename_metric('dau_by_wau', 'stickiness');
 CREATE ROLE tally_test_51_stranger;

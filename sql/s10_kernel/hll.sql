@@ -81,7 +81,8 @@ COMMENT ON FUNCTION tally.merge(tally.hll, tally.hll) IS 'The union of both; a N
 
 CREATE OR REPLACE FUNCTION tally.distinct_count(sketch tally.hll) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 2 AS 'MODULE_PATHNAME', 'tally_hll_distinct';
-COMMENT ON FUNCTION tally.distinct_count(tally.hll) IS 'How many distinct values the sketch has seen.';
+COMMENT ON FUNCTION tally.distinct_count(tally.hll) IS
+'How many distinct values the sketch has seen: exact up to 766 of them (at precision 13), an estimate beyond, as far off as relative_error() says.';
 
 CREATE OR REPLACE FUNCTION tally.relative_error(sketch tally.hll) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 2 AS 'MODULE_PATHNAME', 'tally_hll_error';

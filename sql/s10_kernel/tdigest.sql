@@ -77,19 +77,22 @@ COMMENT ON FUNCTION tally.merge(tally.tdigest, tally.tdigest) IS 'Both sketches 
 CREATE OR REPLACE FUNCTION tally.percentile(sketch tally.tdigest, q float8) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_percentile';
 COMMENT ON FUNCTION tally.percentile(tally.tdigest, float8) IS
-'The value at the share q (0 to 1) of all values, as percentile_cont defines it; NULL when empty.';
+'The value at the share q (0 to 1) of all values, as percentile_cont defines it; NULL when empty. Exact up to 253 values (with 180 centroids), an estimate '
+'beyond.';
 
 CREATE OR REPLACE FUNCTION tally.percentile(sketch tally.tdigest, q float8[]) RETURNS float8[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_percentiles';
-COMMENT ON FUNCTION tally.percentile(tally.tdigest, float8[]) IS 'The values at several shares, in the order asked.';
+COMMENT ON FUNCTION tally.percentile(tally.tdigest, float8[]) IS 'The values at several shares, in the order asked; exact or estimated as that at one share.';
 
 CREATE OR REPLACE FUNCTION tally.percentile_rank(sketch tally.tdigest, value float8) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_rank';
-COMMENT ON FUNCTION tally.percentile_rank(tally.tdigest, float8) IS 'The share of values below the given one, equal ones counted half; NULL when empty.';
+COMMENT ON FUNCTION tally.percentile_rank(tally.tdigest, float8) IS
+'The share of values below the given one, equal ones counted half: exact up to 253 values (with 180 centroids), an estimate beyond; NULL when empty.';
 
 CREATE OR REPLACE FUNCTION tally.percentile_rank(sketch tally.tdigest, value float8[]) RETURNS float8[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_ranks';
-COMMENT ON FUNCTION tally.percentile_rank(tally.tdigest, float8[]) IS 'The shares of values below several, equal ones counted half.';
+COMMENT ON FUNCTION tally.percentile_rank(tally.tdigest, float8[]) IS
+'The shares of values below several, equal ones counted half; exact or estimated as that below one.';
 
 CREATE OR REPLACE FUNCTION tally.count(sketch tally.tdigest) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 2 AS 'MODULE_PATHNAME', 'tally_tdigest_count';
@@ -119,4 +122,5 @@ COMMENT ON FUNCTION tally.trimmed_mean(tally.tdigest, float8, float8) IS
 CREATE OR REPLACE FUNCTION tally.histogram(sketch tally.tdigest, edges float8[]) RETURNS bigint[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'tally_tdigest_histogram';
 COMMENT ON FUNCTION tally.histogram(tally.tdigest, float8[]) IS
-'Counts of the values below the first edge, between each two edges (the lower one included), and from the last edge on.';
+'Counts of the values below the first edge, between each two edges (the lower one included), and from the last edge on: '
+'exact up to 253 values (with 180 centroids), estimates beyond.';

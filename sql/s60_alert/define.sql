@@ -45,8 +45,8 @@ END $$;
 COMMENT ON FUNCTION tally.create_threshold(text, text, text, interval, text[], jsonb, text, text, text, interval, jsonb, text, interval, float8, text, text,
                                            interval, boolean, interval, boolean, interval, text, text, text, boolean, text, interval[], text) IS
 'Defines a threshold: what to watch (metric, ratio or probe by name, or query), condition, for, per (dimensions: one alert per values), where (scope), '
-    'severity, owner (who answers), runbook, response_target, escalation, suggested_actions, and how it recovers: see docs/alerting.md for every option. If you define '
-    'it again with changes, the new definition replaces the old one, a notice says what changed, and alert states are kept.';
+    'severity, owner (who answers), runbook, response_target, escalation, suggested_actions, and how it recovers: see docs/alerting.md for every option. If '
+    'you define it again with changes, the new definition replaces the old one, a notice says what changed, and alert states are kept.';
 
 CREATE OR REPLACE FUNCTION tally_internal._threshold_of(base tally.thresholds, name text, arguments jsonb) RETURNS tally.thresholds
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' SET extra_float_digits = 1 AS $$

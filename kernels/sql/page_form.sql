@@ -45,7 +45,8 @@ BEGIN
     END IF;
     RETURN '<form method="get" action="page_form" aria-label="Filters">'
         || (SELECT string_agg(tally_internal._tag('input', 'type', 'hidden', 'name', v.name, 'value', v.value) || '/>', '' ORDER BY v.n)
-              FROM (VALUES (1, 'board', model ->> 'name'), (2, 'until', COALESCE(model ->> 'until', '')), (3, 'view', ''), (4, 'filter', '')) v(n, name, value))
+              FROM (VALUES (1, 'board', model ->> 'name'), (2, 'until', COALESCE(model ->> 'until', '')),
+                           (3, 'view', COALESCE(model ->> 'view', '')), (4, 'filter', '')) v(n, name, value))
         || tally_internal._choice('Range', 'since', ranges, words, since)
         || COALESCE((SELECT string_agg(tally_internal._filter_choice(v), '' ORDER BY n)
                        FROM jsonb_array_elements(model -> 'variables') WITH ORDINALITY u(v, n)), '')

@@ -1,14 +1,15 @@
 -- Owns: the page in SQL: a whole HTML document of a board, without script and without any other file. core/src/page/document.rs says what holds.
 
-CREATE FUNCTION tally_internal._board_address(model jsonb, board text, filters text[], since text) RETURNS text
+CREATE FUNCTION tally_internal._board_address(model jsonb, board text, filters text[], since text, view text DEFAULT '') RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- It names every argument of tally.page_form(): PostgreSQL takes no defaults where the last argument is an array of any length.
-    SELECT format('page_form?board=%s&since=%s&until=%s&theme=%s&refresh=%s&view=&filter=', tally_internal._percent_encoded(board),
+    SELECT format('page_form?board=%s&since=%s&until=%s&theme=%s&refresh=%s&view=%s&filter=', tally_internal._percent_encoded(board),
                tally_internal._percent_encoded(since), tally_internal._percent_encoded(model ->> 'until'), tally_internal._percent_encoded(model ->> 'theme'),
-               CASE WHEN (model ->> 'refreshing')::boolean THEN 'on' ELSE 'off' END)
+               CASE WHEN (model ->> 'refreshing')::boolean THEN 'on' ELSE 'off' END, tally_internal._percent_encoded(view))
         || COALESCE((SELECT string_agg('&filter=' || tally_internal._percent_encoded(f), '' ORDER BY n) FROM unnest(filters) WITH ORDINALITY u(f, n)), '')
 $$;
-COMMENT ON FUNCTION tally_internal._board_address(jsonb, text, text[], text) IS 'The address of a board with the present looks.';
+COMMENT ON FUNCTION tally_internal._board_address(jsonb, text, text[], text, text) IS
+'The address of a board with the present looks, and the panels of a saved view where it has any (view, else empty).';
 
 CREATE FUNCTION tally_internal._kept_filters(model jsonb, board text) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -50,7 +51,9 @@ BEGIN
     IF views <> '[]' THEN
         made := made || '<p class="views">Saved views:' || (SELECT string_agg(' ' || tally_internal._element('a', v ->> 'name', 'href',
                     tally_internal._board_address(model, model ->> 'name', ARRAY(SELECT f FROM jsonb_array_elements_text(v -> 'filters') WITH ORDINALITY q(f, k)
-                                                                                  ORDER BY k), v ->> 'since')), '' ORDER BY n)
+                                                                                  ORDER BY k), v ->> 'since',
+                                                  CASE WHEN (v ->> 'arranged')::boolean THEN v ->> 'name' ELSE '' END),
+                    'aria-current', CASE WHEN v ->> 'name' = model ->> 'view' THEN 'true' END), '' ORDER BY n)
                 FROM jsonb_array_elements(views) WITH ORDINALITY u(v, n)) || '</p>';
     END IF;
     RETURN made || '</header>';

@@ -132,12 +132,14 @@ SELECT bag_eq($$SELECT split_part(line, ',', 1) AS at, split_part(line, ',', 2):
 SELECT alike(page, '%Only the newest 5,000 rows.%', 'and it says so') FROM turned_pages LIMIT 1;
 
 -- The list of boards leads to each, and to saved views with their filters.
-SELECT tally.save_view('b', 'odd & view', filters => '{"world": ["<script>alert(1)</script>", "w1"]}', since => '7 days') IS NOT NULL AS saved \gset
+SELECT tally.save_view('b', 'odd & view', filters => '{"world": ["<script>alert(1)</script>", "w1"]}', since => '7 days') IS NOT NULL AS saved,
+    tally.save_view('b', 'two & two', layout => '["Tile"]') IS NOT NULL AS too \gset
 SELECT alike(tally.page_boards('dark')::text, '%<a href="' || address || '">' || words || '</a>%', words || ' on the list of boards') FROM (VALUES
     ('page_form?board=b&amp;since=24%20hours&amp;until=&amp;theme=dark&amp;refresh=off&amp;view=&amp;filter=',
      'Board &quot;&lt;script&gt;alert(2)&lt;/script&gt;&quot;'),
     ('page_form?board=b&amp;since=7%20days&amp;until=&amp;theme=dark&amp;refresh=off&amp;view=&amp;filter=&amp;filter=world%3D%3Cscript%3Ealert%281%29'
-     '%3C%2Fscript%3E&amp;filter=world%3Dw1', 'odd &amp; view')) v(address, words);
+     '%3C%2Fscript%3E&amp;filter=world%3Dw1', 'odd &amp; view'),
+    ('page_form?board=b&amp;since=24%20hours&amp;until=&amp;theme=dark&amp;refresh=off&amp;view=two%20%26%20two&amp;filter=', 'two &amp; two')) v(address, words);
 SELECT unalike(tally.page_boards()::text, '%<script%', 'which runs nothing');
 SELECT is(pg_temp.decoded(tally_internal._percent('ä b/~%')), 'ä b/~%', 'an address is what was meant');
 

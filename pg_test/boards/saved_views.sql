@@ -22,6 +22,15 @@ SELECT throws_ok($$INSERT INTO game.awf_dashboard_views (name, dashboard_type, f
     '22023', NULL,
     'nor one that is filtered by what the board lacks');
 
+SELECT throws_ok($$INSERT INTO game.awf_dashboard_views (name, dashboard_type, layout, is_public) VALUES ('bad', 'economy', '{"panels": ["Golf"]}', true)$$,
+    '22023', NULL, 'nor one with a panel that the board lacks');
+UPDATE game.awf_dashboard_views SET layout = jsonb_build_object('panels', (SELECT jsonb_build_array(b.panels #> '{1,title}',
+    jsonb_build_object('title', 'for others', 'relation', 'r'), jsonb_build_object('title', b.panels #> '{0,title}', 'width', 12))
+    FROM tally.boards b WHERE b.name = 'awf_economy')) WHERE name = 'ours';
+SELECT is((SELECT layout FROM tally.board_views WHERE name = 'ours'), (SELECT jsonb_build_array(b.panels #> '{1,title}',
+    jsonb_build_object('title', b.panels #> '{0,title}', 'width', 12)) FROM tally.boards b WHERE b.name = 'awf_economy'),
+    'its layout is that of the saved view, but for what other programs draw');
+
 -- Somebody else of the same role, as applications have it.
 SELECT set_config('request.jwt.claims', '', false), set_config('request.jwt.claim.sub', :'ben', false);
 SELECT is((SELECT count(*) FROM game.awf_dashboard_views WHERE name = 'mine'), 0::bigint, 'he does not see what is hers');

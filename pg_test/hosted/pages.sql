@@ -30,7 +30,9 @@ CREATE FUNCTION pg_temp.pictures() RETURNS text[] LANGUAGE sql AS $$ SELECT '{li
 SELECT pg_temp.shown(jsonb_build_object('name', t, 'title', t, 'description', t, 'as_of', t, 'since', t, 'until', t, 'theme', t, 'refreshing', n % 2 = 0,
         'boards', jsonb_build_array(jsonb_build_object('name', t, 'title', t, 'variables', ARRAY[t]), jsonb_build_object('name', 'x', 'title', t)),
         'pages', jsonb_build_array(jsonb_build_object('address', t, 'title', t), jsonb_build_object('address', 'page_x?id=1', 'title', t, 'current', true)),
-        'views', jsonb_build_array(jsonb_build_object('name', t, 'since', t, 'filters', ARRAY[t])),
+        'views', jsonb_build_array(jsonb_build_object('name', t, 'since', t, 'filters', ARRAY[t]),
+                                   jsonb_build_object('name', t, 'since', t, 'filters', ARRAY[t], 'arranged', true)),
+        'view', CASE WHEN n % 2 = 0 THEN t END,
         'variables', jsonb_build_array(jsonb_build_object('name', t, 'values', ARRAY[t, 'a'], 'chosen', ARRAY[t], 'more', true),
                                        jsonb_build_object('name', 'one_two', 'values', ARRAY['a', 'b'], 'chosen', ARRAY['b', t], 'more', false))),
     (SELECT jsonb_agg(pg_temp.panel(p, t) ORDER BY k) FROM unnest(pg_temp.pictures()) WITH ORDINALITY q(p, k)))

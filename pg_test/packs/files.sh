@@ -60,7 +60,7 @@ is "$(sql -c "SELECT string_agg(tally.drop_pack(name), '; ') IS NOT NULL FROM (S
 # The views of views_live.sql are those of views.sql, word for word, over the live views.
 twin() { grep -v '^-- ' "$1" | tr -s ' \n' ' ' | sed "s/' '//g; s/COMMENT/\n&/g; s/CREATE OR/\n&/g"; }
 is "$(sed '/^-- step: view control_clock/,/^-- step: view control_shops/d' sql/packs/operator_control_center/views.sql | perl -pe '
-        my $by_days = "sessions|approvals|breaches|replies|anomaly_pages|assignments_daily|shops|conversations|anomalies|rolling|weekly";
+        my $by_days = "sessions|approvals|breaches|replies|anomaly_pages|assignments_daily|shops|conversations|anomalies|rolling|present|weekly";
         s/\b(control_(?:$by_days))\b/$1_live/g' >"$found/expected"
     twin "$found/expected" | sed -E "s/(COMMENT ON VIEW [^ ]+ IS ')/\1Exact at this moment: /" >"$found/twin"
     twin sql/packs/operator_control_center/views_live.sql | diff "$found/twin" - | head -10)" "" "control_…_live are the same views over the live views"

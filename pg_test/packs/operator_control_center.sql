@@ -75,6 +75,7 @@ BEGIN
             $c$coalesce(shop_domain, '(none)'), coalesce(property, '(none)'), coalesce(landing_page, '(none)'), coalesce(range_end, '(none)'),
                 wow_delta, seen_at, responded, responded_on, finished$c$),
         ('control_rolling', 'plain_rolling', 'since, until, live, ' || numbers, 'since, until, live, ' || numbers),
+        ('control_present', 'plain_rolling WHERE live', 'since, until, live, ' || numbers, 'since, until, live, ' || numbers),
         ('control_weekly', 'plain_weekly', 'week, ' || numbers, 'week, ' || numbers)) x(ours, theirs, a, b)
     LOOP
         RETURN NEXT is_empty(format('(SELECT %1$s FROM %2$s EXCEPT ALL SELECT %3$s FROM %4$s) UNION ALL (SELECT %3$s FROM %4$s EXCEPT ALL SELECT %1$s FROM '

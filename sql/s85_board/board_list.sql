@@ -8,15 +8,17 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 $$;
 COMMENT ON FUNCTION tally_internal._percent(text) IS 'A text as a part of an address: all but ASCII letters, digits and -._ in percent.';
 
-CREATE OR REPLACE FUNCTION tally_internal._board_link(b tally.boards, words text, since text, filters jsonb, theme text) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._board_link(b tally.boards, words text, since text, filters jsonb, theme text, view text DEFAULT '') RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     -- It names every argument of page_form(): PostgreSQL takes no defaults where the last one is an array of any length.
-    SELECT jsonb_build_object('text', words, 'address', format('page_form?board=%s&since=%s&until=&theme=%s&refresh=off&view=&filter=%s',
+    SELECT jsonb_build_object('text', words, 'address', format('page_form?board=%s&since=%s&until=&theme=%s&refresh=off&view=%s&filter=%s',
         tally_internal._percent(tally_internal._called(b)), tally_internal._percent(since), theme,
+        tally_internal._percent(view),
         (SELECT string_agg('&filter=' || tally_internal._percent(f), '' ORDER BY n)
            FROM unnest(tally_internal._filter_words(filters)) WITH ORDINALITY u(f, n))))
 $$;
-COMMENT ON FUNCTION tally_internal._board_link(tally.boards, text, text, jsonb, text) IS 'A cell that leads to a board with a range and filters.';
+COMMENT ON FUNCTION tally_internal._board_link(tally.boards, text, text, jsonb, text, text) IS
+'A cell that leads to a board with a range, filters, and the panels of a saved view where it has any.';
 
 CREATE OR REPLACE FUNCTION tally.page_boards(theme text DEFAULT 'auto') RETURNS tally."text/html"
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -32,7 +34,8 @@ BEGIN
                FROM (SELECT x.* FROM tally.boards x ORDER BY x.place, x.name, x.schema LIMIT most) b),
             (SELECT format('The first %s of %s.', most, count(*)) FROM tally.boards HAVING count(*) > most)),
         tally_internal._table_panel('Saved views', 'Your own and those that are shared.', '{view,board,filters,range,saved by,shared}',
-            (SELECT jsonb_agg(jsonb_build_array(tally_internal._board_link(v.b, v.name, COALESCE(v.since, (v.b).since), v.filters, theme), (v.b).title,
+            (SELECT jsonb_agg(jsonb_build_array(tally_internal._board_link(v.b, v.name, COALESCE(v.since, (v.b).since), v.filters, theme,
+                                                  CASE WHEN v.layout IS NOT NULL THEN v.name ELSE '' END), (v.b).title,
                     NULLIF(array_to_string(tally_internal._filter_words(v.filters), ', '), ''), COALESCE(v.since, (v.b).since),
                     COALESCE(v.person, v.owner::text), v.shared) ORDER BY (v.b).place, (v.b).name, (v.b).schema, v.name)
                FROM (SELECT x.*, b FROM tally.board_views x JOIN tally.boards b ON b.schema = x.schema AND b.name = x.board

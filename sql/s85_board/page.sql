@@ -185,8 +185,11 @@ DECLARE
     v tally.board_views := tally_internal._chosen_view(b, view, filters IS NULL AND since IS NULL);
 BEGIN
     PERFORM tally_internal._page_headers();
-    RETURN tally_internal._page_html(tally_internal._board_model(b, COALESCE(filters, v.filters, '{}'), COALESCE(since, v.since, b.since), until, theme,
-                                                                 refresh, as_of));
+    RETURN tally_internal._page_html(
+        tally_internal._board_model(tally_internal._arranged(b, v.layout), COALESCE(filters, v.filters, '{}'), COALESCE(since, v.since, b.since), until,
+                                    theme, refresh, as_of)
+        -- What the form and other ranges keep is which panels are shown.
+        || jsonb_build_object('view', CASE WHEN v.layout IS NOT NULL THEN v.name END));
 END $$;
 COMMENT ON FUNCTION tally.page(text, jsonb, text, text, text, boolean, text, timestamptz) IS
 'A board as a page: one HTML document, without script or other files. filters: values of its variables, {"world": ["w1", "w2"]}; since and until as in '
@@ -229,8 +232,8 @@ DECLARE
     b tally.boards := tally_internal._board(board);
     v tally.board_views := tally_internal._chosen_view(b, view, filters IS NULL AND since IS NULL);
 BEGIN
-    RETURN tally_internal._page_text(tally_internal._board_model(b, COALESCE(filters, v.filters, '{}'), COALESCE(since, v.since, b.since), until, 'auto',
-                                                                 false, as_of));
+    RETURN tally_internal._page_text(tally_internal._board_model(tally_internal._arranged(b, v.layout), COALESCE(filters, v.filters, '{}'),
+                                                                 COALESCE(since, v.since, b.since), until, 'auto', false, as_of));
 END $$;
 COMMENT ON FUNCTION tally.board_text(text, jsonb, text, text, text, timestamptz) IS
 'A board at the prompt: sparklines, bars and tables of text. Arguments as in page().';

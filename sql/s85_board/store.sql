@@ -64,7 +64,7 @@ BEGIN
          WHERE v.schema = made.schema AND v.board = made.board AND v.owner::oid = old.owner::oid AND v.is_default;
     END IF;
     UPDATE tally.board_views v SET person = made.person, filters = made.filters, since = made.since, shared = made.shared, is_default = made.is_default,
-        updated_at = now() WHERE v.id = old.id RETURNING v.id INTO result;
+        layout = made.layout, updated_at = now() WHERE v.id = old.id RETURNING v.id INTO result;
     RETURN result;
 END $$;
 COMMENT ON FUNCTION tally_internal._store_view(tally.board_views, bigint) IS 'Writes a saved view, new or changed. For save_view().';

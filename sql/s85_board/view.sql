@@ -7,14 +7,15 @@ CREATE OR REPLACE FUNCTION tally.save_view(
     since        text DEFAULT NULL,
     shared       boolean DEFAULT false,
     make_default boolean DEFAULT false,
-    by           text DEFAULT NULL
+    by           text DEFAULT NULL,
+    layout       jsonb DEFAULT NULL
 ) RETURNS int
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     b    tally.boards := tally_internal._board(board);
     made tally.board_views;
 BEGIN
-    PERFORM tally_internal._check_name(name, 'a saved view'), tally_internal._check_filters(b, filters);
+    PERFORM tally_internal._check_name(name, 'a saved view'), tally_internal._check_filters(b, filters), tally_internal._check_layout(b, name, layout);
     IF since IS NOT NULL AND NOT isfinite(tally_internal._parse_since(since, now(), 'since', 'UTC')) THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('since of view %L must be a finite range, got %L', name, since), NULL,
                                        format('SELECT tally.save_view(%L, %L, since => %L);', tally_internal._called(b), name, b.since));
@@ -27,11 +28,13 @@ BEGIN
     made.since := since;
     made.shared := COALESCE(shared, false);
     made.is_default := COALESCE(make_default, false);
+    made.layout := layout;
     RETURN tally_internal._store_view(made);
 END $$;
-COMMENT ON FUNCTION tally.save_view(text, text, jsonb, text, boolean, boolean, text) IS
-'Saves filters and range of a board under a name, or changes them. shared: everybody sees it; make_default: the board opens with it for the role that saved '
-    'it; by: the person on whose behalf the role acts. Gives its number.';
+COMMENT ON FUNCTION tally.save_view(text, text, jsonb, text, boolean, boolean, text, jsonb) IS
+'Saves filters, range and layout of a board under a name, or changes them. shared: everybody sees it; make_default: the board opens with it for the role that '
+    'saved it; by: the person on whose behalf the role acts; layout: the titles of the panels to show, in order, ["Turns", {"title": "Latency", "width": 12}], '
+    'null for all. Gives its number.';
 
 CREATE OR REPLACE FUNCTION tally_internal._view(b tally.boards, name text) RETURNS tally.board_views
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -67,7 +70,8 @@ COMMENT ON FUNCTION tally_internal._chosen_view(tally.boards, text, boolean) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._views_listed(b tally.boards) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE(jsonb_agg(jsonb_build_object('name', v.name, 'since', COALESCE(v.since, b.since), 'filters', tally_internal._filter_words(v.filters))
+    SELECT COALESCE(jsonb_agg(jsonb_build_object('name', v.name, 'since', COALESCE(v.since, b.since), 'filters', tally_internal._filter_words(v.filters),
+                                                 'arranged', v.layout IS NOT NULL)
                               ORDER BY v.name), '[]')
       FROM tally.board_views v WHERE v.schema = b.schema AND v.board = b.name
 $$;

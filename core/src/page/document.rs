@@ -62,16 +62,17 @@ pub fn html(model: &Model) -> String {
     out.finish()
 }
 
-/// The address of a board with the present looks. It names every argument of `tally.page_form()`: PostgreSQL takes no defaults where the last
-/// argument is an array of any length.
-fn address(model: &Model, board: &str, filters: &[String], since: &str) -> String {
+/// The address of a board with the present looks, and the panels of a saved view where it has any (`view`, else empty). It names every argument
+/// of `tally.page_form()`: PostgreSQL takes no defaults where the last argument is an array of any length.
+fn address(model: &Model, board: &str, filters: &[String], since: &str, view: &str) -> String {
     let mut out = format!(
-        "page_form?board={}&since={}&until={}&theme={}&refresh={}&view=&filter=",
+        "page_form?board={}&since={}&until={}&theme={}&refresh={}&view={}&filter=",
         percent(board),
         percent(since),
         percent(model.until.as_deref().unwrap_or_default()),
         percent(&model.theme),
-        if model.refreshing { "on" } else { "off" }
+        if model.refreshing { "on" } else { "off" },
+        percent(view)
     );
     for filter in filters {
         out.push_str(&format!("&filter={}", percent(filter)));
@@ -95,7 +96,7 @@ fn header(out: &mut Markup, model: &Model) {
     if model.boards.len() + model.pages.len() > 1 {
         out.open("nav", &[("aria-label", "Boards and pages")]).open("ol", &[]);
         for board in &model.boards {
-            let link = address(model, &board.name, &kept(model, &board.name), &model.since);
+            let link = address(model, &board.name, &kept(model, &board.name), &model.since, "");
             let mut attributes = vec![("href", link.as_str())];
             if board.name == model.name && !model.bare {
                 attributes.push(("aria-current", "page"));
@@ -137,11 +138,13 @@ fn header(out: &mut Markup, model: &Model) {
     if !model.views.is_empty() {
         out.open("p", &[("class", "views")]).text("Saved views:");
         for view in &model.views {
-            out.constant(" ").element(
-                "a",
-                &[("href", &address(model, &model.name, &view.filters, &view.since))],
-                &view.name,
-            );
+            let of = if view.arranged { view.name.as_str() } else { "" };
+            let link = address(model, &model.name, &view.filters, &view.since, of);
+            let mut attributes = vec![("href", link.as_str())];
+            if model.view.as_ref() == Some(&view.name) {
+                attributes.push(("aria-current", "true"));
+            }
+            out.constant(" ").element("a", &attributes, &view.name);
         }
         out.close("p");
     }
@@ -238,7 +241,7 @@ fn foot(out: &mut Markup, model: &Model, panel: &Panel, table: &Table) {
     if let Some(board) = &panel.board {
         out.element(
             "a",
-            &[("href", &address(model, board, &kept(model, board), &model.since))],
+            &[("href", &address(model, board, &kept(model, board), &model.since, ""))],
             "In detail",
         );
     }

@@ -14,7 +14,7 @@ pub(super) fn filters(out: &mut Markup, model: &Model) {
     for (name, value) in [
         ("board", model.name.as_str()),
         ("until", until),
-        ("view", ""),
+        ("view", model.view.as_deref().unwrap_or_default()),
         ("filter", ""),
     ] {
         out.empty("input", &[("type", "hidden"), ("name", name), ("value", value)]);

@@ -40,6 +40,9 @@ pub struct Model {
     pub bare: bool,
     /// Saved views that the reader sees.
     pub views: Vec<View>,
+    /// The saved view whose panels are shown; none: all panels of the board.
+    #[serde(default)]
+    pub view: Option<String>,
     /// What the board is filtered by.
     pub variables: Vec<Variable>,
     /// The pictures, in order.
@@ -123,6 +126,9 @@ pub struct View {
     pub since: String,
     /// Its filters, `world=w1` each.
     pub filters: Vec<String>,
+    /// Whether it has panels of its own.
+    #[serde(default)]
+    pub arranged: bool,
 }
 
 /// A dimension that all panels obey.

@@ -14,7 +14,7 @@ pub(super) fn board(name: &str, panels: Value) -> Model {
         "until": null, "refresh": 60, "refreshing": false, "theme": name, "ranges": ["1 hour", "24 hours"],
         "boards": [{"name": name, "title": name}, {"name": "x", "title": name}],
         "pages": [{"address": name, "title": name}, {"address": "page_x?id=1", "title": name, "current": true}],
-        "views": [{"name": name, "since": name, "filters": [name]}], 
+        "views": [{"name": name, "since": name, "filters": [name], "arranged": true}], "view": name,
         "variables": [{"name": name, "values": [name, "a"], "chosen": [name], "more": true}], "panels": panels});
     serde_json::from_value(board).expect("a model")
 }

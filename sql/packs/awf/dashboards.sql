@@ -27,7 +27,8 @@ COMMENT ON COLUMN awf_dashboard_views.id IS 'Identity of the view.';
 COMMENT ON COLUMN awf_dashboard_views.name IS 'Name that people see.';
 COMMENT ON COLUMN awf_dashboard_views.dashboard_type IS 'overview, narrative, economy, party, sim or experiments.';
 COMMENT ON COLUMN awf_dashboard_views.filters IS 'Range and dimension values: {"since": "24 hours", "world": ["…"]}.';
-COMMENT ON COLUMN awf_dashboard_views.layout IS 'Panels: {"panels": [{"title", "relation", "columns", "chart"}], "refresh": "1 minute"}.';
+COMMENT ON COLUMN awf_dashboard_views.layout IS
+'{"panels": […]}: a title, or {"title", "width"}, is a panel of the board; {"title", "relation", "columns", "chart"} is for a program that draws by itself.';
 COMMENT ON COLUMN awf_dashboard_views.is_public IS 'Whether everyone sees it or only its author.';
 COMMENT ON COLUMN awf_dashboard_views.created_by IS 'The author, as the application names people; filled by itself. Null: came with the pack.';
 COMMENT ON COLUMN awf_dashboard_views.created_at IS 'When it was saved first.';

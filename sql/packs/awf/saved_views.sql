@@ -13,12 +13,14 @@ BEGIN
     END IF;
     -- A private one stays here alone: a saved view of a board is seen by a role, and many people may share a role.
     IF becomes IS NOT NULL THEN
-        PERFORM tally.save_view(becomes, NEW.name, NEW.filters - 'since', NEW.filters ->> 'since', shared => true, by => NEW.created_by::text);
+        PERFORM tally.save_view(becomes, NEW.name, NEW.filters - 'since', NEW.filters ->> 'since', shared => true, by => NEW.created_by::text,
+            -- An entry with a relation is for a program that draws by itself.
+            layout => NULLIF(jsonb_path_query_array(NEW.layout, '$.panels[*] ? (!exists (@.relation))'), '[]'));
     END IF;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION awf_dashboard_view_kept() IS
-'Trigger: keeps public views of dashboards as saved views of the boards, and refuses filters that a board lacks.';
+'Trigger: keeps public views of dashboards as saved views of the boards, and refuses filters and panels that a board lacks.';
 
 -- step: trigger awf_dashboard_view_kept ON awf_dashboard_views
 CREATE OR REPLACE TRIGGER awf_dashboard_view_kept AFTER INSERT OR UPDATE OR DELETE ON awf_dashboard_views

@@ -40,7 +40,7 @@ SELECT p.*, true AS published FROM published p
 UNION ALL
 -- Before the first night nothing is published, so the tile shows the seven days up to now.
 SELECT n.metric, n.value, n.unit, n.detail, r.since, r.until, r.until, false
-  FROM control_rolling r
+  FROM control_present r
  CROSS JOIN LATERAL (VALUES
     ('activation', to_jsonb(r.activation_rate), 'share', jsonb_build_object('activationRate', r.activation_rate, 'activatedShops', r.activated_shops,
         'newShops', r.new_shops)),
@@ -48,7 +48,7 @@ SELECT n.metric, n.value, n.unit, n.detail, r.since, r.until, r.until, false
         'resolved', r.resolved, 'breaches', r.breaches)),
     ('anomaly_response', to_jsonb(r.response_rate), 'share', jsonb_build_object('responseRate', r.response_rate, 'responded', r.responded, 'anomalies',
         r.anomalies))) n(metric, value, unit, detail)
- WHERE r.live AND (SELECT count(*) FROM published) < 3 AND NOT EXISTS (SELECT FROM published p WHERE p.metric = n.metric);
+ WHERE (SELECT count(*) FROM published) < 3 AND NOT EXISTS (SELECT FROM published p WHERE p.metric = n.metric);
 COMMENT ON VIEW control_tile IS 
 'What the Ops Pulse tile shows: the latest facts that the nightly task published; until it has, the seven days up to now, as of the last refresh.';
 COMMENT ON COLUMN control_tile.metric IS 'activation, sla_resolution or anomaly_response.';
@@ -64,6 +64,6 @@ COMMENT ON COLUMN control_tile.published IS 'Whether the nightly task wrote it.'
 CREATE OR REPLACE FUNCTION control_now() RETURNS SETOF control_rolling_live
 -- The query is long and quick: compiling it (JIT) would take longer than running it a hundred times.
 LANGUAGE sql STABLE SET search_path FROM CURRENT SET jit = off AS $f$
-    SELECT * FROM control_rolling_live r WHERE r.live
+    SELECT * FROM control_present_live
 $f$;
 COMMENT ON FUNCTION control_now() IS 'The three metrics over the last seven days, exact at this moment, whatever has been refreshed.';

@@ -118,6 +118,39 @@ COMMENT ON COLUMN control_rolling_live.anomalies IS 'Anomalies first seen in the
 COMMENT ON COLUMN control_rolling_live.responded IS 'Of them, those followed up within 24 hours; at midnights on a day before the end.';
 COMMENT ON COLUMN control_rolling_live.response_rate IS 'responded ÷ anomalies; null where there was none.';
 
+-- step: view control_present_live
+CREATE OR REPLACE VIEW control_present_live AS
+SELECT c.present - interval '168 hours' AS since, c.present AS until, true AS live, s.new_shops, s.activated_shops,
+       round(s.activated_shops::numeric / nullif(s.new_shops, 0), 4) AS activation_rate, v.breaches, v.resolved,
+       round((v.minutes[1])::numeric, 2) AS median_minutes, round((v.minutes[2])::numeric, 2) AS p90_minutes, a.anomalies, a.responded,
+       round(a.responded::numeric / nullif(a.anomalies, 0), 4) AS response_rate
+  FROM control_clock c
+ CROSS JOIN LATERAL (
+    SELECT count(*) AS new_shops, count(*) FILTER (WHERE x.activated AND x.decided_at < c.present) AS activated_shops
+      FROM control_shops_live x WHERE x.first_session_at >= c.present - interval '168 hours' AND x.first_session_at < c.present) s
+ CROSS JOIN LATERAL (
+    SELECT count(*) AS breaches, count(x.resolved_at) FILTER (WHERE x.resolved_at < c.present) AS resolved,
+           percentile_cont('{0.5,0.9}'::float8[]) WITHIN GROUP (ORDER BY x.minutes) FILTER (WHERE x.resolved_at < c.present) AS minutes
+      FROM control_conversations_live x WHERE x.breached_at >= c.present - interval '168 hours' AND x.breached_at < c.present) v
+ CROSS JOIN LATERAL (
+    SELECT count(*) AS anomalies, count(*) FILTER (WHERE x.responded_on < c.present) AS responded
+      FROM control_anomalies_live x WHERE x.seen_at >= c.present - interval '168 hours' AND x.seen_at < c.present) a;
+COMMENT ON VIEW control_present_live IS
+'Exact at this moment: The line of control_rolling_live that ends at this moment, at a fraction of the cost of all eight.';
+COMMENT ON COLUMN control_present_live.since IS 'Start of the seven days.';
+COMMENT ON COLUMN control_present_live.until IS 'Their end.';
+COMMENT ON COLUMN control_present_live.live IS 'Whether they end now: they do.';
+COMMENT ON COLUMN control_present_live.new_shops IS 'Shops whose first session fell in them.';
+COMMENT ON COLUMN control_present_live.activated_shops IS 'Of them, those with an ops decision since.';
+COMMENT ON COLUMN control_present_live.activation_rate IS 'activated_shops ÷ new_shops; null where there was none.';
+COMMENT ON COLUMN control_present_live.breaches IS 'Conversations that breached their SLA in them.';
+COMMENT ON COLUMN control_present_live.resolved IS 'Of them, those replied to.';
+COMMENT ON COLUMN control_present_live.median_minutes IS 'Median minutes from breach to the first reply, of those resolved.';
+COMMENT ON COLUMN control_present_live.p90_minutes IS '90th percentile of it.';
+COMMENT ON COLUMN control_present_live.anomalies IS 'Anomalies first seen in them.';
+COMMENT ON COLUMN control_present_live.responded IS 'Of them, those followed up within 24 hours.';
+COMMENT ON COLUMN control_present_live.response_rate IS 'responded ÷ anomalies; null where there was none.';
+
 -- step: view control_weekly_live
 CREATE OR REPLACE VIEW control_weekly_live AS
 WITH week AS MATERIALIZED (

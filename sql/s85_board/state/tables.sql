@@ -1,4 +1,4 @@
--- Owns: what is defined of boards: a board is a row, its panels are data, a saved view is a range and filters under a name. State only.
+-- Owns: what is defined of boards: a board is a row, its panels are data, a saved view is range, filters and layout under a name. State only.
 
 CREATE TABLE tally.boards (
     name        text NOT NULL CHECK (name <> ''),
@@ -42,10 +42,12 @@ CREATE TABLE tally.board_views (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     schema     text NOT NULL,
+    layout     jsonb,
     UNIQUE (schema, board, name),
     FOREIGN KEY (schema, board) REFERENCES tally.boards ON DELETE CASCADE
 );
-COMMENT ON TABLE tally.board_views IS 'Saved views of boards: a range and filters under a name, seen by the role that saved it or, where shared, by all.';
+COMMENT ON TABLE tally.board_views IS
+'Saved views of boards: range, filters and layout under a name, seen by the role that saved it or, where shared, by all.';
 COMMENT ON COLUMN tally.board_views.id IS 'Number of the view.';
 COMMENT ON COLUMN tally.board_views.board IS 'The board.';
 COMMENT ON COLUMN tally.board_views.name IS 'Name of the view.';
@@ -58,6 +60,8 @@ COMMENT ON COLUMN tally.board_views.is_default IS 'Whether the board opens with 
 COMMENT ON COLUMN tally.board_views.created_at IS 'When it was saved first.';
 COMMENT ON COLUMN tally.board_views.updated_at IS 'When it was saved last.';
 COMMENT ON COLUMN tally.board_views.schema IS 'Schema of the board.';
+COMMENT ON COLUMN tally.board_views.layout IS
+'The panels that it shows, in order, by their titles: ["Turns", {"title": "Latency", "width": 12}]; null: those of the board.';
 
 CREATE DOMAIN tally."text/html" AS text;
 COMMENT ON DOMAIN tally."text/html" IS 'A page. PostgREST serves what a function returns of a type of this name as a page.';

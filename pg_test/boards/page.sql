@@ -139,7 +139,8 @@ SELECT alike(tally.page_boards('dark')::text, '%<a href="' || address || '">' ||
      'Board &quot;&lt;script&gt;alert(2)&lt;/script&gt;&quot;'),
     ('page_form?board=b&amp;since=7%20days&amp;until=&amp;theme=dark&amp;refresh=off&amp;view=&amp;filter=&amp;filter=world%3D%3Cscript%3Ealert%281%29'
      '%3C%2Fscript%3E&amp;filter=world%3Dw1', 'odd &amp; view'),
-    ('page_form?board=b&amp;since=24%20hours&amp;until=&amp;theme=dark&amp;refresh=off&amp;view=two%20%26%20two&amp;filter=', 'two &amp; two')) v(address, words);
+    ('page_form?board=b&amp;since=24%20hours&amp;until=&amp;theme=dark&amp;refresh=off&amp;view=two%20%26%20two&amp;filter=',
+     'two &amp; two')) v(address, words);
 SELECT unalike(tally.page_boards()::text, '%<script%', 'which runs nothing');
 SELECT is(pg_temp.decoded(tally_internal._percent('ä b/~%')), 'ä b/~%', 'an address is what was meant');
 

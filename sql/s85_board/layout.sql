@@ -6,7 +6,8 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
            CASE jsonb_typeof(e) WHEN 'object' THEN e - '{title,width}'::text[] END
       FROM jsonb_array_elements(layout) WITH ORDINALITY u(e, o)
 $$;
-COMMENT ON FUNCTION tally_internal._layout_entries(jsonb) IS 'The panels that a layout names, in order, with the width that it gives them, and what else it says.';
+COMMENT ON FUNCTION tally_internal._layout_entries(jsonb) IS
+'The panels that a layout names, in order, with the width that it gives them, and what else it says.';
 
 CREATE OR REPLACE FUNCTION tally_internal._layout_fault(b tally.boards, name text, message text, detail text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

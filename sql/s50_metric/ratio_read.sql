@@ -19,8 +19,8 @@ COMMENT ON FUNCTION tally_internal._ratio_rollups(tally.ratios) IS 'The rollup o
 
 CREATE OR REPLACE FUNCTION tally_internal._ratio_bucket(x tally.ratios) RETURNS interval
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT r.bucket FROM unnest(tally_internal._ratio_rollups(x)) WITH ORDINALITY r
-     ORDER BY tally_internal._bucket_length(tally_internal._bucket_rule(r.bucket, r.zone, r.bucket_origin)) DESC, r.ordinality LIMIT 1
+    SELECT (p.r).bucket FROM (SELECT q.pair[i] AS r, i FROM (SELECT tally_internal._ratio_rollups(x) AS pair) q, generate_series(1, 2) i) p
+     ORDER BY tally_internal._bucket_length(tally_internal._bucket_rule_of(p.r)) DESC, p.i LIMIT 1
 $$;
 COMMENT ON FUNCTION tally_internal._ratio_bucket(tally.ratios) IS 'The finest bucket that a ratio can have: the longer one of its two rollups.';
 

@@ -19,7 +19,7 @@ DECLARE
 BEGIN
     EXECUTE statement;
     RETURN 'no error';
-EXCEPTION WHEN datatype_mismatch OR invalid_parameter_value THEN
+EXCEPTION WHEN datatype_mismatch OR invalid_parameter_value OR undefined_column THEN
     GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
     EXECUTE hint;
     RETURN hint;
@@ -50,6 +50,14 @@ SELECT tally_internal._add_time_column('epochs', c.name, c.type) FROM (VALUES ('
     ('heard', 'moment')) c(name, type) \gexec
 SELECT bag_eq('SELECT seconds_time, small_time, heard_time FROM epochs', 'SELECT at AS a, at AS b, at AS c FROM calls', 'seconds, of two widths, and a domain');
 SELECT bag_eq('SELECT exact_time FROM epochs', 'SELECT to_timestamp(exact::float8) FROM calls', 'seconds with a part');
+-- Bug: an expression of the time was answered with a column that is filled with the present.
+SELECT is(hint_of($$SELECT tally.create_rollup('of_expression', 'epochs', 'to_timestamp(seconds / 1.0)', measures => '{"n": "count(*)"}')$$),
+    $$ALTER TABLE public.epochs ADD COLUMN event_time timestamptz GENERATED ALWAYS AS (to_timestamp(seconds / 1.0)) STORED;  $$
+        || $$-- then time_column => 'event_time'$$,
+    'an expression as a time');
+SELECT bag_eq('SELECT event_time FROM epochs', 'SELECT at FROM calls', 'is one by that statement');
+SELECT matches(hint_of($$SELECT tally.create_rollup('of_expression', 'epochs', 'to_timestamp(exact::float8)', measures => '{"n": "count(*)"}')$$),
+    'ADD COLUMN computed_time timestamptz GENERATED ', 'and has a name of its own where the first is taken');
 SELECT tally.create_rollup('of_millis', 'epochs', 'millis_time', measures => '{"n": "count(*)"}', with_data => true);
 SELECT bag_eq('SELECT bucket, n FROM of_millis', $$SELECT date_trunc('hour', at), count(*) FROM calls GROUP BY 1$$, 'a rollup over milliseconds');
 -- The hint named another column of the table, although a number was given as the time.

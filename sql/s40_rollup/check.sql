@@ -119,13 +119,13 @@ BEGIN
     SELECT string_agg(quote_literal(a.attname), ', ' ORDER BY a.attnum) INTO usable FROM pg_attribute a
      WHERE a.attrelid = source AND a.attnum > 0 AND NOT a.attisdropped
        AND a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype);
-    addition := tally_internal._add_time_column(source, time_column, found);
+    addition := COALESCE(tally_internal._add_time_column(source, time_column, found), tally_internal._add_computed_time(source, time_column));
     PERFORM tally_internal._refuse(CASE WHEN found IS NULL AND time_column IS NOT NULL THEN 'undefined_column' ELSE 'datatype_mismatch' END,
         format('rollup %L needs a time column of %s, got %s', label, source,
             CASE WHEN time_column IS NULL THEN 'none' WHEN found IS NULL THEN format('%L, which does not exist', time_column)
                  ELSE format('%L of type %s', time_column, found) END),
         format('Of type timestamptz, timestamp or date, %s has %s.', source, COALESCE(usable, 'no column')),
-        -- A number, or a domain over a time, holds the time that is meant.
+        -- A number, a domain over a time, or an expression holds the time that is meant.
         COALESCE(CASE WHEN strpos(addition, 'GENERATED ALWAYS') > 0 THEN addition END,
                  'SELECT tally.create_rollup(' || quote_literal(label) || ', ' || quote_literal(source) || ', time_column => ' || split_part(usable, ', ', 1)
                      || ', …);',

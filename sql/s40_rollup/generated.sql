@@ -43,6 +43,18 @@ $$;
 COMMENT ON FUNCTION tally_internal._add_time_column(regclass, text, regtype) IS
 'The statement that adds a time for a column that is none: for an epoch in seconds or milliseconds, and for a domain over a time, a generated column.';
 
+CREATE OR REPLACE FUNCTION tally_internal._add_computed_time(source regclass, expression text) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('ALTER TABLE %s ADD COLUMN %I timestamptz GENERATED ALWAYS AS (%s) STORED;  -- then time_column => %2$L', source,
+                  CASE WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = source AND a.attname = 'event_time') THEN 'computed_time'
+                       ELSE 'event_time' END,
+                  expression)
+     -- What no name holds without quotes is meant as an expression.
+     WHERE expression ~ '[(:+*/>]'
+$$;
+COMMENT ON FUNCTION tally_internal._add_computed_time(regclass, text) IS
+'The statement that adds a generated column for a time column that was given as an expression; null where it looks like a name.';
+
 CREATE OR REPLACE FUNCTION tally_internal._local_column(source regclass, time_column text, zone text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT a.attname::text FROM pg_attribute a JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum

@@ -22,7 +22,8 @@ part_ordered() {
     line 'floor: two counts' 'ordered: count'
     line 'sum' 'ordered: sum'
     for name in first ohlc counter gauge time_weighted state_time sequence_events; do
-        line "$name" "ordered: $name" "$(net 'ordered: sum' 'ordered: count' "ordered: $name") × sum's share"
+        line "$name" "ordered: $name" "$(ratio "ordered: $name" 'ordered: sum') × the query with sum(); $(
+        net 'ordered: sum' 'ordered: count' "ordered: $name") × sum's share, which says nothing where sum() adds less than runs differ"
     done
 }
 

@@ -18,10 +18,10 @@ SELECT r.name AS rollup,
        pg_catalog.concat_ws('; ',
             CASE WHEN COALESCE(f.sqlstate, l.sqlstate) IS NOT NULL THEN pg_catalog.format('%s: %s', COALESCE(f.sqlstate, l.sqlstate),
                     COALESCE(f.message, l.message)) END,
-            CASE WHEN b.n > 0 THEN pg_catalog.format('%s set aside, which cannot be computed or stored: %s', CASE b.n WHEN 1 THEN '1 bucket is'
-                                                     ELSE b.n || ' buckets are' END, b.list) END,
-            CASE WHEN k.aside > 0 THEN pg_catalog.format('%s set aside, which cannot be computed or stored: %s', CASE k.aside WHEN 1 THEN '1 key is'
-                                                         ELSE k.aside || ' keys are' END, k.places) END,
+            CASE WHEN b.n > 0 THEN pg_catalog.format('%s set aside, which cannot be computed or stored: %s',
+                                                     tally_internal._numbered(b.n, 'bucket is', 'buckets are'), b.list) END,
+            CASE WHEN k.aside > 0 THEN pg_catalog.format('%s set aside, which cannot be computed or stored: %s',
+                                                         tally_internal._numbered(k.aside, 'key is', 'keys are'), k.places) END,
             n.reason,
             CASE WHEN w.waits_for IS NOT NULL THEN pg_catalog.format('the refresh of pid %s waits for pid %s', w.pid,
                                                                      pg_catalog.array_to_string(w.waits_for, ', '))

@@ -45,6 +45,7 @@ sum() {
 }
 median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 of() { printf '%s' "${took[$1]}" | median; }
+ms_of() { printf %.0f "$(of "$1")"; }
 ratio() { awk -v a="$(of "$1")" -v b="$(of "$2")" 'BEGIN { printf "%.2f", a / b }'; }
 # cpu_ms NAME: the median of its processor time, where it was taken.
 cpu_ms() { [ -z "${cpu_of[$1]:-}" ] || printf '%s' "${cpu_of[$1]}" | median | awk '{ printf "%.0f", $1 }'; }
@@ -58,7 +59,7 @@ line() {
 table_line() {
     local times=''
     [ -z "${3:-}" ] || times=$(judged "$(ratio "$2" "$3")" "${4:-}")
-    table_row "$1" "$(thousands "$(printf %.0f "$(of "$2")")")" "$(thousands "$(cpu_ms "$2")")" "$times" "${4:-}"
+    table_row "$1" "$(thousands "$(ms_of "$2")")" "$(thousands "$(cpu_ms "$2")")" "$times" "${4:-}"
 }
 
 fresh_database() { # events span

@@ -34,6 +34,6 @@ part_refresh() {
 # refresh_line HISTORY TEXT NAME LABEL [AIM]: like table_line, with the history before it and an aim in milliseconds.
 refresh_line() {
     local took_ms
-    took_ms=$(printf %.0f "$(of "$3")")
+    took_ms=$(ms_of "$3")
     table_row "$1" "$2" "$(judged "$took_ms" "${5:-}")" "$(cpu_ms "$3")" "$(ratio "$3" "refresh $4")" "${5:-}"
 }

@@ -9,14 +9,11 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck disable=SC2034  # the parts read them
 events=${EVENTS:-10000000} rounds=${ROUNDS:-3}
 db=${BENCH_DATABASE:-tally_bench}
-# shellcheck disable=SC2034  # table.sh reads them
-[ "$events" -ge 10000000 ] || quick_look=1
-# shellcheck disable=SC2034
-size_of_run="\`EVENTS=$events ROUNDS=$rounds make bench\`."
 parts=("$@"); [ $# -gt 0 ] || parts=(build refresh capture)
 
 # shellcheck source=bench/measure.sh
 . "$here/measure.sh"
+run_of "$events" 10000000 "EVENTS=$events ROUNDS=$rounds make bench"
 
 # shellcheck source=/dev/null
 for part in build refresh capture; do . "$here/$part.sh"; done

@@ -1,17 +1,24 @@
 # Owns: tables of figures. A benchmark prints each as Markdown and, in a whole run, writes it into its page between two marks, so that no figure of a page is
 # copied by hand. Sourced by measure.sh and by the run.sh of each benchmark.
 #
+#   run_of N LEAST COMMAND      says how the tables came about; a quick look (N below LEAST, the size of a whole run) is not written into pages
 #   table_head COLUMN…          begins a table: the first column is text, the others are numbers
 #   table_row CELL…             one row
 #   table_rows SQL              rows that a query gives, in the database $db; table_lines SQL prints them, for a table that is made later
 #   table_into PAGE MARK        prints it, and writes it into bench/PAGE between <!-- MARK: written by … --> and <!-- end of MARK -->
 #
-# A quick look (fewer events than the default) prints alone: its figures would replace those of a whole run. WRITE=1 writes them all the same.
+# WRITE=1 writes a quick look all the same.
 # shellcheck shell=bash disable=SC2154
 tabled=''
 load_before=$(cut -d ' ' -f 1 /proc/loadavg)
+own="SELECT 'own ' || split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)"   # the session's nanoseconds of processor time
 benches=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
+run_of() {
+    size_of_run="\`$3\`."
+    quick_look=''
+    [ "$1" -ge "$2" ] || quick_look=1
+}
 table_head() {
     tabled="$(printf '| %s ' "$@")|"$'\n'"|---$(printf '|---:%.0s' "${@:2}")|"$'\n'
 }

@@ -24,13 +24,11 @@ echo "loading $events events and their rollups"
 sql -c 'CREATE EXTENSION pg_tally' -c "SELECT tally.generate_awf($events, until => '2025-06-01 00:00+00')" -c "SELECT tally.install_pack('awf')" \
     -c 'CALL tally.backfill()' -c 'VACUUM ANALYZE' >/dev/null
 
-[ "$events" -ge 10000000 ] || quick_look=1
-# shellcheck disable=SC2034  # table.sh reads it
-size_of_run="\`EVENTS=$events make bench-alert\`."
+run_of "$events" 10000000 "EVENTS=$events make bench-alert"
 table_head tick ms 'ms of CPU' 'aim, ms' thresholds 'label sets' 'in breach' opened
 # tick LABEL AIM MOMENT [THRESHOLD]: one evaluation in a session of its own, as pg_cron makes it. An error of a threshold ends the benchmark.
 tick() {
-    local own="SELECT 'own ' || split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)" ms cpu thresholds sets breaches opened errors
+    local ms cpu thresholds sets breaches opened errors
     read -r ms cpu thresholds sets breaches opened errors < <(sql -c "$own" -c '\timing on' \
         -c "SELECT count(*), sum(series), sum(breaches), sum(opened), count(error) FROM tally.evaluate('$3'${4:+, '$4'})" -c '\timing off' -c "$own" | awk '
         /^own / { own[n++] = $2 }

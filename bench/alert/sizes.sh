@@ -3,19 +3,18 @@
 #
 #   PARTS=sizes make bench-alert          OPEN=5000 FIRE=300 MANY=1000 PARTS=sizes make bench-alert for a quick look
 open=${OPEN:-50000} fire=${FIRE:-3000} many=${MANY:-10000}
-quick_look=$([ "$open" -ge 50000 ] || echo 1)
-size_of_run='`PARTS=sizes make bench-alert`.'
+run_of "$open" 50000 'PARTS=sizes make bench-alert'
 table_head what ms 'ms of CPU' aim
 
 # timed LABEL AIM STATEMENT…: the milliseconds of the last statement and those of its processor, in a session of its own.
 timed() {
-    local label=$1 aim=$2 ms own now="SELECT 'own ' || split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)"
+    local label=$1 aim=$2 ms cpu
     shift 2
     set -- "${@/#/-c}"
-    read -r ms own < <(sql -c '\timing on' "${@:1:$#-1}" -c "$now" "${!#}" -c "$now" |
+    read -r ms cpu < <(sql -c '\timing on' "${@:1:$#-1}" -c "$own" "${!#}" -c "$own" |
         awk '/^own / { own[n++] = $2 } /^Time:/ { ms[k++] = $2 } END { printf "%.0f %.0f\n", ms[k - 2], (own[n - 1] - own[n - 2]) / 1e6 }')
-    table_row "$label" "$ms" "$own" "$aim"
-    printf '%-76s %8s ms %8s ms of CPU   aim %s\n' "$label" "$ms" "$own" "$aim"
+    table_row "$label" "$ms" "$cpu" "$aim"
+    printf '%-76s %8s ms %8s ms of CPU   aim %s\n' "$label" "$ms" "$cpu" "$aim"
 }
 fresh() {
     psql -Xq -d postgres -c "DROP DATABASE IF EXISTS $db" -c "CREATE DATABASE $db" -c "ALTER DATABASE $db SET tally.most_label_sets = 1000000"

@@ -10,12 +10,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 events=${EVENTS:-10000000}
 rounds=${ROUNDS:-3}
 db=${BENCH_DATABASE:-tally_bench_funnel}
-# shellcheck disable=SC2034  # table.sh reads them
-[ "$events" -ge 10000000 ] || quick_look=1
-# shellcheck disable=SC2034
-size_of_run="\`EVENTS=$events ROUNDS=$rounds make bench-funnel\`."
 # shellcheck source=bench/measure.sh
 . "$here/../measure.sh"
+run_of "$events" 10000000 "EVENTS=$events ROUNDS=$rounds make bench-funnel"
 answer() { sql -f "$1"; }
 
 psql -Xq -d postgres -c "DROP DATABASE IF EXISTS $db" -c "CREATE DATABASE $db"
@@ -49,7 +46,7 @@ declare -A text=(
 table_head formulation ms 'ms of CPU' '× floor' aim 'nested / this' 'aim '
 for way in floor arrays names conditions nested; do
     case $way in names | conditions) most=1.5 least=5 ;; *) most='' least='' ;; esac
-    table_row "[\`$way.sql\`](funnel/$way.sql): ${text[$way]}" "$(printf %.0f "$(of "$way")")" "$(cpu_ms "$way")" "$(judged "$(ratio "$way" floor)" "$most")" \
+    table_row "[\`$way.sql\`](funnel/$way.sql): ${text[$way]}" "$(ms_of "$way")" "$(cpu_ms "$way")" "$(judged "$(ratio "$way" floor)" "$most")" \
         "$most" "$(ratio nested "$way")" "$least"
 done
 table_into funnel.md funnel

@@ -12,10 +12,7 @@ events=${EVENTS:-10000000} rounds=${ROUNDS:-3}
 db=${BENCH_DATABASE:-tally_bench_rivals}
 # shellcheck source=bench/measure.sh
 . "$here/measure.sh"
-# shellcheck disable=SC2034  # table.sh reads them
-[ "$events" -ge 10000000 ] || quick_look=1
-# shellcheck disable=SC2034
-size_of_run="\`EVENTS=$events ROUNDS=$rounds make bench-rivals\`."
+run_of "$events" 10000000 "EVENTS=$events ROUNDS=$rounds make bench-rivals"
 
 packages=(duckdb==2.0.1 chdb==4.4.0)
 columns=${XDG_CACHE_HOME:-$HOME/.cache}/pg_tally/columns-$(printf '%s ' "${packages[@]}" | sha256sum | cut -c1-12)
@@ -56,13 +53,17 @@ done
 sql -c 'SELECT bench.check_refresh()' >/dev/null
 
 echo 'asking for 30 days'
-declare -A relation=([tally]=public.awf_hourly [events]=public.analytics_events [sketched]=bench.sketched)
-# answered NAME STATEMENT: keeps what it says, for the comparison.
-answered() { sql -F, -c 'SET timezone = UTC' -c "$2" | sed 's/ 00:00:00+00//' >"$folder/answer.$1.csv"; }
+declare -A question
+while IFS=$'\t' read -r name relation; do question[$name]=$(sql -c "SELECT bench.question('$relation')"); done <<LIST
+tally	public.awf_hourly
+events	public.analytics_events
+sketched	bench.sketched
+LIST
 for ((i = 1; i <= rounds; i++)); do
-    for name in "${!relation[@]}"; do measure "$name asked" "$(sql -c "SELECT bench.question('${relation[$name]}')")"; done
+    for name in "${!question[@]}"; do measure "$name asked" "${question[$name]}"; done
 done
-for name in "${!relation[@]}"; do answered "$name" "$(sql -c "SELECT bench.question('${relation[$name]}')")"; done
+# What each says is kept for the comparison.
+for name in "${!question[@]}"; do sql -F, -c 'SET timezone = UTC' -c "${question[$name]}" | sed 's/ 00:00:00+00//' >"$folder/answer.$name.csv"; done
 
 echo 'the column stores'
 since=$(head -1 "$folder/answer.events.csv" | cut -d, -f1)
@@ -93,7 +94,7 @@ rival() {
     local cells=() verb key
     for verb in made due asked; do
         key="$2 $verb"
-        if [ -z "${took[$key]:-}" ]; then cells+=('-' '-'); else cells+=("$(thousands "$(printf %.0f "$(of "$key")")")" "$(ratio "$key" "tally $verb")"); fi
+        if [ -z "${took[$key]:-}" ]; then cells+=('-' '-'); else cells+=("$(thousands "$(ms_of "$key")")" "$(ratio "$key" "tally $verb")"); fi
     done
     table_row "$1" "${cells[@]}" "${off[$2]:--}" "$3"
 }

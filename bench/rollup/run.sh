@@ -17,10 +17,7 @@ export PGOPTIONS='-c client_min_messages=warning -c jit=off -c search_path=bench
 sql() { psql -XqAt -v ON_ERROR_STOP=1 -d "$db" "$@"; }
 # shellcheck source=bench/table.sh
 . "$here/../table.sh"
-# shellcheck disable=SC2034  # table.sh reads them
-[ "${sizes[*]: -1}" -ge 10000000 ] || quick_look=1
-# shellcheck disable=SC2034
-size_of_run="\`SIZES=\"${sizes[*]}\" ROUNDS=$rounds make bench-rollup\`."
+run_of "${sizes[*]: -1}" 10000000 "SIZES=\"${sizes[*]}\" ROUNDS=$rounds make bench-rollup"
 fresh() {
     psql -Xq -d postgres -c "DROP DATABASE IF EXISTS $db" -c "CREATE DATABASE $db"
     PGOPTIONS='-c client_min_messages=warning' sql -c 'CREATE EXTENSION pg_tally' -f "$here/setup.sql"

@@ -17,10 +17,7 @@ parts=("$@"); [ $# -gt 0 ] || parts=(groups narrow one merge ordered sessions ac
 # shellcheck source=bench/measure.sh
 . "$here/measure.sh"
 
-# shellcheck disable=SC2034  # table.sh reads them
-[ "$events" -ge 10000000 ] || quick_look=1
-# shellcheck disable=SC2034
-size_of_run="\`EVENTS=$events ROUNDS=$rounds make bench-sketch\`."
+run_of "$events" 10000000 "EVENTS=$events ROUNDS=$rounds make bench-sketch"
 sketch=$here/sketch
 # shellcheck source=bench/sketch/behaviours.sh
 . "$here/sketch/behaviours.sh"
@@ -65,7 +62,7 @@ grouped_row() { # LABEL [AIM]: a row of the table of grouped_head
             cells+=("$(ratio "$1: $name" "$1: counts") ×$(written "$1: $name")")
         fi
     done
-    table_row "$1" "$(thousands "$(printf %.0f "$(of "$1: counts")")")" "${cells[@]}"
+    table_row "$1" "$(thousands "$(ms_of "$1: counts")")" "${cells[@]}"
 }
 grouped_head() {
     table_head groups 'counts, ms' '+ t-digest' '+ t-digest + HLL' aim '+ `tdigest` extension' '+ `tdigest` + `hll` extensions'
@@ -115,10 +112,10 @@ part_one() {
         timed 'one: peer hll' 'SELECT hll_add_agg(hll_hash_bigint(s)) FROM ev'
     done
     table_head "one group of $(thousands "$events") values" ms "the peer's, ms" "the peer's / ours, net of \`sum\`" 'aim, at least'
-    table_row '`sum`' "$(printf %.0f "$(of 'one: sum')")" '' '' ''
-    table_row 't-digest' "$(printf %.0f "$(of 'one: tdigest')")" "$(printf %.0f "$(of 'one: peer tdigest')")" \
+    table_row '`sum`' "$(ms_of 'one: sum')" '' '' ''
+    table_row 't-digest' "$(ms_of 'one: tdigest')" "$(ms_of 'one: peer tdigest')" \
         "$(net 'one: tdigest' 'one: sum' 'one: peer tdigest')" 2.5
-    table_row 'HLL' "$(printf %.0f "$(of 'one: hll')")" "$(printf %.0f "$(of 'one: peer hll')")" "$(net 'one: hll' 'one: sum' 'one: peer hll')" ''
+    table_row 'HLL' "$(ms_of 'one: hll')" "$(ms_of 'one: peer hll')" "$(net 'one: hll' 'one: sum' 'one: peer hll')" ''
     table_into sketch.md one
 }
 
@@ -135,10 +132,10 @@ part_merge() {
     done
     table_head "merging $(thousands "$(sql -c 'SELECT count(*) FROM stored')") stored sketches of about 42 values" ms \
         "the peer's, ms" "the peer's / ours" 'aim, at least'
-    table_row 'scan' "$(printf %.0f "$(of 'merge: scan')")" '' '' ''
-    table_row 't-digest' "$(printf %.0f "$(of 'merge: tdigest')")" "$(printf %.0f "$(of 'merge: peer tdigest')")" \
+    table_row 'scan' "$(ms_of 'merge: scan')" '' '' ''
+    table_row 't-digest' "$(ms_of 'merge: tdigest')" "$(ms_of 'merge: peer tdigest')" \
         "$(ratio 'merge: peer tdigest' 'merge: tdigest')" 2
-    table_row 'HLL' "$(printf %.0f "$(of 'merge: hll')")" "$(printf %.0f "$(of 'merge: peer hll')")" "$(ratio 'merge: peer hll' 'merge: hll')" 1
+    table_row 'HLL' "$(ms_of 'merge: hll')" "$(ms_of 'merge: peer hll')" "$(ratio 'merge: peer hll' 'merge: hll')" 1
     table_into sketch.md merge
     sql -c "SELECT format('bytes: tdigest %s, peer %s; hll %s, peer %s', avg(pg_column_size(d))::int, avg(pg_column_size(pd))::int,
         avg(pg_column_size(h))::int, avg(pg_column_size(ph))::int) FROM stored"

@@ -121,21 +121,49 @@ unsafe fn insert(relation: pg_sys::Oid, columns: &[(&CStr, Datum)]) {
     }
 }
 
-/// Marks a bucket of a rollup.
+/// Marks buckets of rollups, each by the rollup's number and the bucket's start.
 ///
 /// # Safety
 /// As [`insert`].
-pub(super) unsafe fn bucket(rollup: i32, start: i64) {
-    // SAFETY: the table has these columns (sql/s20_catalog/state/rollups.sql).
+pub(super) unsafe fn buckets(marks: &[(i32, i64)]) {
+    if marks.is_empty() {
+        return;
+    }
+    // SAFETY: the table has these columns (sql/s20_catalog/state/rollups.sql) and plain btree indexes, which is what
+    // CatalogTuplesMultiInsertWithInfo serves. The relation stays open until all slots of its form are dropped; a virtual slot
+    // has a value and a flag for each attribute of the table.
     unsafe {
-        insert(
-            relation(c"dirty"),
-            &[
-                (c"rollup_id", Datum::from(rollup)),
-                (c"bucket", Datum::from(start)),
-                (c"marked_at", Datum::from(pg_sys::GetCurrentTransactionStartTimestamp())),
-            ],
-        );
+        pg_sys::PreventCommandIfReadOnly(c"tally_internal._mark()".as_ptr());
+        let relation = relation(c"dirty");
+        let table = pg_sys::table_open(relation, pg_sys::RowExclusiveLock as pg_sys::LOCKMODE);
+        let form = (*table).rd_att;
+        let place = |name: &CStr| (pg_sys::get_attnum(relation, name.as_ptr()) - 1) as usize;
+        let (rollup_at, bucket_at, marked_at) = (place(c"rollup_id"), place(c"bucket"), place(c"marked_at"));
+        let now = Datum::from(pg_sys::GetCurrentTransactionStartTimestamp());
+        let mut slots: Vec<_> = marks
+            .iter()
+            .map(|(rollup, start)| {
+                let slot = pg_sys::MakeSingleTupleTableSlot(form, &raw const pg_sys::TTSOpsVirtual);
+                for at in 0..(*form).natts as usize {
+                    let value = match at {
+                        _ if at == rollup_at => Some(Datum::from(*rollup)),
+                        _ if at == bucket_at => Some(Datum::from(*start)),
+                        _ if at == marked_at => Some(now),
+                        _ => None,
+                    };
+                    *(*slot).tts_values.add(at) = value.unwrap_or(Datum::from(0usize));
+                    *(*slot).tts_isnull.add(at) = value.is_none();
+                }
+                pg_sys::ExecStoreVirtualTuple(slot)
+            })
+            .collect();
+        let indexes = pg_sys::CatalogOpenIndexes(table);
+        pg_sys::CatalogTuplesMultiInsertWithInfo(table, slots.as_mut_ptr(), slots.len() as i32, indexes);
+        pg_sys::CatalogCloseIndexes(indexes);
+        slots
+            .iter()
+            .for_each(|slot| pg_sys::ExecDropSingleTupleTableSlot(*slot));
+        pg_sys::table_close(table, pg_sys::NoLock as pg_sys::LOCKMODE);
     }
 }
 

@@ -130,8 +130,9 @@ pub(super) unsafe fn buckets(marks: &[(i32, i64)]) {
         return;
     }
     // SAFETY: the table has these columns (sql/s20_catalog/state/rollups.sql) and plain btree indexes, which is what
-    // CatalogTuplesMultiInsertWithInfo serves. The relation stays open until all slots of its form are dropped; a virtual slot
-    // has a value and a flag for each attribute of the table.
+    // CatalogTuplesMultiInsertWithInfo serves. The relation stays open until all slots of its form are dropped. A slot has a
+    // value and a flag for each attribute. It is one of heap tuples: those keep the place that the insert gives them, which
+    // the index entries need.
     unsafe {
         pg_sys::PreventCommandIfReadOnly(c"tally_internal._mark()".as_ptr());
         let relation = relation(c"dirty");
@@ -143,7 +144,7 @@ pub(super) unsafe fn buckets(marks: &[(i32, i64)]) {
         let mut slots: Vec<_> = marks
             .iter()
             .map(|(rollup, start)| {
-                let slot = pg_sys::MakeSingleTupleTableSlot(form, &raw const pg_sys::TTSOpsVirtual);
+                let slot = pg_sys::MakeSingleTupleTableSlot(form, &raw const pg_sys::TTSOpsHeapTuple);
                 for at in 0..(*form).natts as usize {
                     let value = match at {
                         _ if at == rollup_at => Some(Datum::from(*rollup)),

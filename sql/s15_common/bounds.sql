@@ -2,9 +2,10 @@
 -- fail with an error of arithmetic when it runs.
 
 CREATE OR REPLACE FUNCTION tally_internal._no_length(length interval, shortest interval, longest interval, months boolean DEFAULT true) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT length IS NULL OR length < shortest OR length > longest OR (NOT months AND extract(year FROM length) * 12 + extract(month FROM length) <> 0)
-$$;
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- Without a SET clause it becomes part of the expression that calls it. With one it was planned anew at each call, twice for each threshold of a tick.
+RETURN length IS NULL OR length OPERATOR(pg_catalog.<) shortest OR length OPERATOR(pg_catalog.>) longest
+    OR (NOT months AND (extract(year FROM length) OPERATOR(pg_catalog.<>) 0 OR extract(month FROM length) OPERATOR(pg_catalog.<>) 0));
 COMMENT ON FUNCTION tally_internal._no_length(interval, interval, interval, boolean) IS
 'Whether an interval is null, or not from shortest to longest. months: whether it may hold months, which have no fixed length.';
 

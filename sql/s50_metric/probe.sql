@@ -3,13 +3,17 @@
 CREATE OR REPLACE FUNCTION tally_internal._query_timeout() RETURNS int
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    wanted text := COALESCE(NULLIF(current_setting('tally.query_timeout', true), ''), '30 seconds');
+    wanted text := NULLIF(current_setting('tally.query_timeout', true), '');
 BEGIN
-    -- run_as() takes 0 for the limit of a refresh.
-    RETURN COALESCE(NULLIF(LEAST(extract(epoch FROM wanted::interval) * 1000, 2147483647)::int, 0), -1);
-EXCEPTION WHEN invalid_datetime_format OR interval_field_overflow OR datetime_field_overflow THEN
-    PERFORM tally_internal._refuse(SQLSTATE, format('tally.query_timeout must be an interval, got %L', wanted), NULL,
-        format('ALTER DATABASE %I SET tally.query_timeout = ''30 seconds'';', current_database()));
+    -- Before the block with EXCEPTION, as in _most_label_sets().
+    IF wanted IS NULL THEN RETURN 30000; END IF;
+    BEGIN
+        -- run_as() takes 0 for the limit of a refresh.
+        RETURN COALESCE(NULLIF(LEAST(extract(epoch FROM wanted::interval) * 1000, 2147483647)::int, 0), -1);
+    EXCEPTION WHEN invalid_datetime_format OR interval_field_overflow OR datetime_field_overflow THEN
+        PERFORM tally_internal._refuse(SQLSTATE, format('tally.query_timeout must be an interval, got %L', wanted), NULL,
+            format('ALTER DATABASE %I SET tally.query_timeout = ''30 seconds'';', current_database()));
+    END;
 END $$;
 COMMENT ON FUNCTION tally_internal._query_timeout() IS
 'How long the query of one probe or threshold may take, in milliseconds: the setting tally.query_timeout, by default 30 seconds; -1 for no limit, which the '
@@ -29,12 +33,17 @@ COMMENT ON FUNCTION tally_internal._role_timeout() IS
 
 CREATE OR REPLACE FUNCTION tally_internal._most_label_sets() RETURNS int
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wanted text := NULLIF(current_setting('tally.most_label_sets', true), '');
 BEGIN
-    RETURN LEAST(GREATEST(COALESCE(NULLIF(current_setting('tally.most_label_sets', true), ''), '10000')::numeric, 1), 10000000)::int;
-EXCEPTION WHEN invalid_text_representation THEN
-    PERFORM tally_internal._refuse('invalid_parameter_value',
-        format('tally.most_label_sets must be a number, got %L', current_setting('tally.most_label_sets', true)), NULL,
-        format('ALTER DATABASE %I SET tally.most_label_sets = 10000;', current_database()));
+    -- Before the block with EXCEPTION, which is a subtransaction: each threshold asks at each tick.
+    IF wanted IS NULL THEN RETURN 10000; END IF;
+    BEGIN
+        RETURN LEAST(GREATEST(wanted::numeric, 1), 10000000)::int;
+    EXCEPTION WHEN invalid_text_representation THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('tally.most_label_sets must be a number, got %L', wanted), NULL,
+            format('ALTER DATABASE %I SET tally.most_label_sets = 10000;', current_database()));
+    END;
 END $$;
 COMMENT ON FUNCTION tally_internal._most_label_sets() IS
 'How many label sets a probe or threshold may yield at a tick: the setting tally.most_label_sets, by default 10,000.';

@@ -46,7 +46,7 @@ BEGIN
         END IF;
         -- What the threshold before has read serves this one too, if it reads the same. What failed serves nobody: then each reads for itself.
         IF due.reads IS NULL OR due.reads IS DISTINCT FROM read THEN seen := NULL; END IF;
-        SELECT * INTO one FROM tally_internal._evaluate_one(due.t, due.tick, seen);
+        one := tally_internal._evaluate_one(due.t, due.tick, seen);
         read := due.reads;
         seen := one.seen;
         spent := tally_internal._spend(spent, (due.t).owner, start);

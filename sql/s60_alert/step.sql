@@ -6,7 +6,9 @@ CREATE OR REPLACE FUNCTION tally_internal._observe(t tally.thresholds, tick time
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    wrong jsonb;
+    many    bigint;
+    longest int;
+    wrong   jsonb;
 BEGIN
     IF tally_internal._tick(t.every, tick) IS NULL THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('threshold %L has every %s, expected 1 second to 366 days and no months',
@@ -14,17 +16,18 @@ BEGIN
                                                                 t.every), NULL,
             format('SELECT tally.create_threshold(%L, …, every => ''1 minute'');', left(t.name, 200)));
     END IF;
-    SELECT COALESCE(jsonb_agg(jsonb_build_object('labels', s.labels, 'sample', s.sample)), '[]') INTO observed FROM tally_internal._samples(t, tick) s;
-    PERFORM tally_internal._check_label_sets(jsonb_array_length(observed), format('threshold %L', left(t.name, 200)));
-    IF jsonb_array_length(observed) > 1 THEN
+    SELECT COALESCE(jsonb_agg(jsonb_build_object('labels', s.labels, 'sample', s.sample)), '[]'), count(*), max(octet_length(s.labels::text))
+      INTO observed, many, longest FROM tally_internal._samples(t, tick) s;
+    IF many > 1 THEN
+        PERFORM tally_internal._check_label_sets(many, format('threshold %L', left(t.name, 200)));
         SELECT o -> 'labels' INTO wrong FROM jsonb_array_elements(observed) o GROUP BY 1 HAVING count(*) > 1 LIMIT 1;
         IF wrong IS NOT NULL THEN
             PERFORM tally_internal._refuse('unique_violation', format('threshold %L yields the label set %s twice', t.name, wrong),
                 'Labels tell alerts apart, so each label set has one value.', 'Aggregate in the query, or select the column that tells the rows apart.');
         END IF;
     END IF;
-    SELECT o -> 'labels' INTO wrong FROM jsonb_array_elements(observed) o WHERE octet_length(o ->> 'labels') > 2000 LIMIT 1;
-    IF wrong IS NOT NULL THEN
+    IF longest > 2000 THEN
+        SELECT o -> 'labels' INTO wrong FROM jsonb_array_elements(observed) o WHERE octet_length(o ->> 'labels') > 2000 LIMIT 1;
         PERFORM tally_internal._refuse('program_limit_exceeded',
             format('threshold %L yields a label set of %s bytes, expected 2000 at most', t.name, octet_length(wrong::text)),
             'Labels identify an alert; what only describes it is no label. It begins with ' || left(wrong::text, 80),
@@ -124,8 +127,8 @@ BEGIN
       FROM tally_internal._stepped(t.rule, known, tally_internal._mark_closed(t.id, observed), failed, tick) s;
     INSERT INTO tally.evaluations (threshold_id, tick, series, breaches, told, bucket, duration_ms)
     VALUES (t.id, tick, series, breaches, told, (observed #>> '{0,sample,bucket}')::timestamptz, extract(epoch FROM clock_timestamp() - began) * 1000);
-    PERFORM tally_internal._keep_states(t.id, tick, stepped) WHERE kept;
-    PERFORM tally_internal._end_states(t.id, stepped) WHERE ended;
+    IF kept THEN PERFORM tally_internal._keep_states(t.id, tick, stepped); END IF;
+    IF ended THEN PERFORM tally_internal._end_states(t.id, stepped); END IF;
     IF moved THEN
         SELECT f.opened, f.recovered INTO opened, recovered FROM tally_internal._file_changes(t, tick, stepped) f;
     END IF;
@@ -175,9 +178,11 @@ CREATE OR REPLACE FUNCTION tally_internal._step_guarded(t tally.thresholds, tick
                                     OUT breaches int,
                                     OUT told int, OUT opened int, OUT recovered int, OUT code text, OUT message text, OUT detail text, OUT hint text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    done record;
 BEGIN
-    SELECT s.series, s.breaches, s.told, s.opened, s.recovered INTO series, breaches, told, opened, recovered
-        FROM tally_internal._step_all(t, tick, known, observed, failed, began) s;
+    done := tally_internal._step_all(t, tick, known, observed, failed, began);
+    series := done.series; breaches := done.breaches; told := done.told; opened := done.opened; recovered := done.recovered;
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
     series := 0; breaches := 0; told := 0; opened := 0; recovered := 0;
@@ -209,9 +214,10 @@ DECLARE
     blind  boolean;
     meta   text;
 BEGIN
-    SELECT * INTO before FROM tally_internal._known(t.id);
+    -- Functions are assigned from, here and below. A SELECT of one starts the executor, for each threshold.
+    before := tally_internal._known(t.id);
     IF given IS NULL THEN
-        SELECT * INTO saw FROM tally_internal._observe(t, tick);
+        saw := tally_internal._observe(t, tick);
     ELSE
         SELECT given AS observed, NULL AS code, NULL AS message, NULL AS detail, NULL AS hint INTO saw;
     END IF;
@@ -222,7 +228,7 @@ BEGIN
         RETURN;
     END IF;
     IF saw.code IS NULL THEN seen := saw.observed; END IF;
-    SELECT * INTO done FROM tally_internal._step_guarded(t, tick, before.known, saw.observed, saw.code IS NOT NULL, began);
+    done := tally_internal._step_guarded(t, tick, before.known, saw.observed, saw.code IS NOT NULL, began);
     -- The first error says why. Later ones follow from it.
     IF saw.code IS NOT NULL THEN
         e.sqlstate := saw.code; e.message := saw.message; e.detail := saw.detail; e.hint := saw.hint;
@@ -232,7 +238,7 @@ BEGIN
     IF done.code IS NOT NULL THEN
         -- The fault is not in the query but elsewhere in the definition. Known label sets count by on_error, if that works.
         IF saw.code IS NULL THEN
-            SELECT * INTO done FROM tally_internal._step_guarded(t, tick, before.known, '[]', true, began);
+            done := tally_internal._step_guarded(t, tick, before.known, '[]', true, began);
         END IF;
         -- The tick is done, whether it failed or not. Without its entry it would be tried again for ever.
         INSERT INTO tally.evaluations (threshold_id, tick) VALUES (t.id, tick) ON CONFLICT ON CONSTRAINT evaluations_pkey DO NOTHING;

@@ -30,6 +30,8 @@ DECLARE
     -- The last marks of this transaction. A rollback to a savepoint takes this setting back together with the marks.
     known  text := COALESCE(current_setting('tally.marked', true), '');
     word   text;
+    -- A rollup that is not there may be made later in this transaction.
+    there  boolean := true;
 BEGIN
     FOREACH target IN ARRAY string_to_array(targets, '; ') LOOP
         rollup := split_part(target, ' ', 1)::int;
@@ -38,11 +40,13 @@ BEGIN
         word := format('|%s %s|', rollup, CASE WHEN isfinite(start) THEN extract(epoch FROM start)::text ELSE 'none' END);
         IF strpos(known, word) = 0 THEN
             INSERT INTO tally.dirty (rollup_id, bucket) SELECT rollup, start WHERE EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup AND r.key IS NULL);
+            there := there AND FOUND;
+            CONTINUE WHEN NOT FOUND;
             known := word || left(known, 500);
             PERFORM set_config('tally.marked', known, true);
         END IF;
     END LOOP;
-    IF at > timestamptz '2001-01-01 00:00:00+00' AND at < timestamptz '2200-01-01 00:00:00+00' THEN
+    IF there AND at > timestamptz '2001-01-01 00:00:00+00' AND at < timestamptz '2200-01-01 00:00:00+00' THEN
         PERFORM set_config('tally.last', concat(hashtextextended(targets, 0), ' ', timestamp_hash_extended(
             date_bin(interval '1 minute', at, timestamptz '2000-01-03 00:00:00+00') AT TIME ZONE 'UTC', 0)), true);
     END IF;

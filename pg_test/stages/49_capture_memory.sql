@@ -52,8 +52,9 @@ BEGIN;
 SELECT format('INSERT INTO t%s VALUES (timestamptz ''2026-01-01Z'' + %s * interval ''40 minutes'')', i, turn) FROM generate_series(0, 2) turn,
     generate_series(1, 20) i ORDER BY turn, i \gexec
 COMMIT;
-SELECT bag_eq($$SELECT name, bucket, n FROM marks WHERE name LIKE 't%'$$, $$SELECT format('t%s_h', i), timestamptz '2026-01-01Z' + j * interval '1 hour', 1::bigint
-              FROM generate_series(1, 20) i, generate_series(0, 1) j$$, 'many sources by turns: one mark for each bucket of a transaction');
+SELECT bag_eq($$SELECT name, bucket, n FROM marks WHERE name LIKE 't%'$$,
+              $$SELECT format('t%s_h', i), timestamptz '2026-01-01Z' + j * interval '1 hour', 1::bigint
+                  FROM generate_series(1, 20) i, generate_series(0, 1) j$$, 'many sources by turns: one mark for each bucket of a transaction');
 
 -- The session knows the rollup; another would ask.
 SELECT tally.drop_rollup('d');

@@ -5,9 +5,10 @@
 //! fetched again at the end of the statement. That is most of what a row trigger costs: see `docs/architecture.md`.
 //!
 //! A mark is written the moment its bucket is first seen in the transaction, so a transaction sees its own marks too;
-//! later rows of the bucket cost a comparison, in later statements too: what a trigger names is read once in a session. Marks are written below the executor: the writer needs no rights in
-//! `tally`. A mark may name any instant of its bucket; the engine aligns it, so a forged call only causes work. Only
-//! rollups that there are get marks, and no more in one transaction than `Marked` lets through.
+//! later rows of the bucket cost a comparison, in later statements too: what a trigger names is read once in a session.
+//! Marks are written below the executor: the writer needs no rights in `tally`. A mark may name any instant of its bucket;
+//! the engine aligns it, so a forged call only causes work. Only rollups that there are get marks, and no more in one
+//! transaction than `Marked` lets through.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

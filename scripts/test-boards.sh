@@ -33,6 +33,8 @@ for pack in ${PACKS:-$(packs)}; do
         { echo "import type { Spec } from '@grafana/schema/apis/dashboard.grafana.app/v2'; export const d: Spec ="
           in_database -c "SELECT tally.grafana_dashboard('$board', 'v2') -> 'spec'"; } >"$work/types/$board.ts"
     done
+    # Served by a web server, a board has forms too.
+    PGOPTIONS="-c request.method=GET" in_database -c "SELECT tally.page(name) FROM tally.boards ORDER BY place, name LIMIT 1" >"$work/pages/${pack}_served.html"
     # Pages beside the boards, in the look that the pack's data gives them.
     in_database -o /dev/null -c "SELECT tally.evaluate(now())"
     for page in page_incidents page_thresholds page_experiments page_boards page_status; do

@@ -169,6 +169,22 @@ END $$;
 COMMENT ON FUNCTION tally_internal._board_model(tally.boards, jsonb, text, text, text, boolean, timestamptz) IS
 'A board with the numbers of its panels, as the kernel draws it.';
 
+CREATE OR REPLACE FUNCTION tally_internal._board_page(b tally.boards, v tally.board_views, filters jsonb, since text, until text, theme text, refresh boolean,
+                                                      as_of timestamptz, said jsonb DEFAULT '[]') RETURNS tally."text/html"
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    shown tally.boards := tally_internal._arranged(b, v.layout);
+    model jsonb := tally_internal._board_model(shown, filters, since, until, theme, refresh, as_of);
+BEGIN
+    PERFORM tally_internal._page_headers();
+    RETURN tally_internal._page_html(model || jsonb_build_object(
+        -- What the form and other ranges keep is which panels are shown.
+        'view', CASE WHEN v.layout IS NOT NULL THEN v.name END,
+        'panels', said || (model -> 'panels') || tally_internal._view_forms(shown, v, filters, since, until, theme, refresh)));
+END $$;
+COMMENT ON FUNCTION tally_internal._board_page(tally.boards, tally.board_views, jsonb, text, text, text, boolean, timestamptz, jsonb) IS
+'The page of a board with the panels of a saved view; said: panels before the others, such as why a form was refused.';
+
 CREATE OR REPLACE FUNCTION tally.page(
     board   text,
     filters jsonb DEFAULT NULL,
@@ -184,12 +200,7 @@ DECLARE
     b tally.boards := tally_internal._board(board);
     v tally.board_views := tally_internal._chosen_view(b, view, filters IS NULL AND since IS NULL);
 BEGIN
-    PERFORM tally_internal._page_headers();
-    RETURN tally_internal._page_html(
-        tally_internal._board_model(tally_internal._arranged(b, v.layout), COALESCE(filters, v.filters, '{}'), COALESCE(since, v.since, b.since), until,
-                                    theme, refresh, as_of)
-        -- What the form and other ranges keep is which panels are shown.
-        || jsonb_build_object('view', CASE WHEN v.layout IS NOT NULL THEN v.name END));
+    RETURN tally_internal._board_page(b, v, COALESCE(filters, v.filters, '{}'), COALESCE(since, v.since, b.since), until, theme, refresh, as_of);
 END $$;
 COMMENT ON FUNCTION tally.page(text, jsonb, text, text, text, boolean, text, timestamptz) IS
 'A board as a page: one HTML document, without script or other files. filters: values of its variables, {"world": ["w1", "w2"]}; since and until as in '

@@ -1,6 +1,10 @@
 -- Owns: what a page and the web server in front of it say to each other. PostgREST hands the headers of a request over as settings, and takes those of the
 -- answer from one. In a session without such settings nothing of this happens.
 
+CREATE OR REPLACE FUNCTION tally_internal._is_served() RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT COALESCE(current_setting('request.method', true), '') <> '' $$;
+COMMENT ON FUNCTION tally_internal._is_served() IS 'Whether a web server asks, which can take a form too.';
+
 CREATE OR REPLACE FUNCTION tally_internal._page_headers() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -9,7 +13,7 @@ DECLARE
     ours CONSTANT jsonb := '[{"Content-Security-Policy": "frame-ancestors ''self''"}, {"Cache-Control": "no-store"}, {"X-Content-Type-Options": "nosniff"}]';
     said jsonb;
 BEGIN
-    IF COALESCE(current_setting('request.method', true), '') = '' THEN RETURN; END IF;
+    IF NOT tally_internal._is_served() THEN RETURN; END IF;
     said := COALESCE(NULLIF(current_setting('response.headers', true), ''), '[]')::jsonb;
     IF NOT said @> ours THEN PERFORM set_config('response.headers', (said || ours)::text, true); END IF;
 END $$;

@@ -13,7 +13,8 @@ SELECT x.shop_domain, x.first_session_at, x.decided_at, coalesce(x.decided_at < 
                          AND d.created_at >= s.first_session_at) END AS decided_at
           FROM control_sessions_live s
                -- Each shop is there once. DISTINCT says so to the planner, which else expected ten times the rows and had the query compiled, for seconds.
-               LEFT JOIN (SELECT DISTINCT ON (shop_domain) * FROM control_approvals_live) a ON a.shop_domain = s.shop_domain
+               LEFT JOIN (SELECT DISTINCT ON (1) shop_domain COLLATE "C" AS shop_domain, first_decision_at, last_decision_at FROM control_approvals_live) a
+                   ON a.shop_domain = s.shop_domain
          -- A session or decision of no shop activates none.
          WHERE s.shop_domain <> '(none)') x CROSS JOIN control_clock c;
 COMMENT ON VIEW control_shops_live IS
@@ -35,7 +36,8 @@ SELECT x.conversation, x.breached_at, x.resolved_at, extract(epoch FROM x.resolv
                          AND d.created_at >= b.breached_at) END AS resolved_at
           FROM control_breaches_live b
                -- As with approvals: each conversation is there once.
-               LEFT JOIN (SELECT DISTINCT ON (external_ref) * FROM control_replies_live) r ON r.external_ref = b.conversation
+               LEFT JOIN (SELECT DISTINCT ON (1) external_ref COLLATE "C" AS external_ref, first_reply_at, last_reply_at FROM control_replies_live) r
+                   ON r.external_ref = b.conversation
          WHERE b.conversation <> '(none)' AND b.breached_at IS NOT NULL) x;
 COMMENT ON VIEW control_conversations_live IS
 'Exact at this moment: Each conversation that breached its SLA, and the first chatwoot.reply.… decision after that.';
@@ -53,10 +55,10 @@ SELECT p.shop_domain, p.property, p.landing_page, p.range_end, p.wow_delta, p.se
        coalesce(a.last_at >= p.seen_at, false) OR coalesce(b.first_at <= p.seen_at + interval '24 hours', false) AS responded,
        p.seen_at + interval '24 hours' <= c.present AS finished
   FROM (SELECT *, date_bin('24 hours', x.seen_at, '2000-01-03 00:00:00+00') AS day FROM control_anomaly_pages_live x) p CROSS JOIN control_clock c
-  LEFT JOIN control_assignments_daily_live a ON a.bucket = p.day AND a.shop_domain = p.shop_domain AND a.landing_page = p.landing_page AND
-      a.landing_page <> '(none)'
-  LEFT JOIN control_assignments_daily_live b ON b.bucket = p.day + interval '24 hours' AND b.shop_domain = p.shop_domain AND b.landing_page = p.landing_page
-      AND b.landing_page <> '(none)';
+  LEFT JOIN control_assignments_daily_live a ON a.bucket = p.day AND a.shop_domain COLLATE "C" = p.shop_domain COLLATE "C"
+      AND a.landing_page COLLATE "C" = p.landing_page COLLATE "C" AND a.landing_page <> '(none)'
+  LEFT JOIN control_assignments_daily_live b ON b.bucket - interval '24 hours' = p.day AND b.shop_domain COLLATE "C" = p.shop_domain COLLATE "C"
+      AND b.landing_page COLLATE "C" = p.landing_page COLLATE "C" AND b.landing_page <> '(none)';
 COMMENT ON VIEW control_anomalies_live IS
 'Exact at this moment: Each anomaly of a landing page (GA), and whether a seo.assignment.… decision of the same shop and page followed within 24 hours.';
 COMMENT ON COLUMN control_anomalies_live.shop_domain IS 'The shop; (none) where the fact names none.';

@@ -18,6 +18,7 @@ SELECT x.shop_domain, x.first_session_at, x.decided_at, coalesce(x.decided_at < 
                         (SELECT min(d.created_at) FROM decision_log d WHERE d.scope = 'ops' AND d.shop_domain = s.shop_domain
                          AND d.created_at >= s.first_session_at) END AS decided_at
           FROM control_sessions s
+               -- Names are compared by their bytes (C), which sorts them faster than any other collation, and tells the same ones apart.
                -- Each shop is there once. DISTINCT says so to the planner, which else expected ten times the rows and had the query compiled, for seconds.
                LEFT JOIN (SELECT DISTINCT ON (1) shop_domain COLLATE "C" AS shop_domain, first_decision_at, last_decision_at FROM control_approvals) a
                    ON a.shop_domain = s.shop_domain
@@ -59,6 +60,7 @@ SELECT p.shop_domain, p.property, p.landing_page, p.range_end, p.wow_delta, p.se
        coalesce(a.last_at >= p.seen_at, false) OR coalesce(b.first_at <= p.seen_at + interval '24 hours', false) AS responded,
        p.seen_at + interval '24 hours' <= c.present AS finished
   FROM (SELECT *, date_bin('24 hours', x.seen_at, '2000-01-03 00:00:00+00') AS day FROM control_anomaly_pages x) p CROSS JOIN control_clock c
+  -- Both joins take the anomalies in one order, so that they are sorted once; hence the day of b is moved, and not theirs.
   LEFT JOIN control_assignments_daily a ON a.bucket = p.day AND a.shop_domain COLLATE "C" = p.shop_domain COLLATE "C"
       AND a.landing_page COLLATE "C" = p.landing_page COLLATE "C" AND a.landing_page <> '(none)'
   LEFT JOIN control_assignments_daily b ON b.bucket - interval '24 hours' = p.day AND b.shop_domain COLLATE "C" = p.shop_domain COLLATE "C"

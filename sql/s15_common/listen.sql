@@ -18,6 +18,7 @@
 --   clock_starts        none        none                makes what the clock is to watch
 --   source_is_far       none        rollup, server,     returns the statement to use instead
 --                                   source
+--   copies_moved        none        number of the table returns a line where what the table copies lies elsewhere now
 --   refresh_begins      none        list of rollups     brings their sources to what they copy
 --   rollup_written      rollup      since, until, and   computes what stands on the rows that were just written
 --                                   buckets, if chosen

@@ -24,7 +24,11 @@ BEGIN
     IF spread IS NOT NULL THEN
         message := format('rollup %L needs a source whose rows lie on this server, got the %s table %s', label, spread, source);
         detail := 'Its rows change on other nodes, and their marks would stay there. So the rollup would look fresh and not be.';
-        hint := format('SELECT undistribute_table(%L);  -- docs/scale-out.md says how each node keeps a rollup of its own', source);
+        IF spread = 'reference' THEN
+            hint := format('SELECT undistribute_table(%L);', source);
+        ELSE
+            SELECT h INTO hint FROM tally_internal._announce('source_is_far', NULL, jsonb_build_object('rollup', label, 'source', source::text)) h;
+        END IF;
         RETURN;
     END IF;
     SELECT t.member, s.srvname, COALESCE(place.value || '.', '') || COALESCE(name.value, c.relname) AS there INTO item

@@ -51,6 +51,8 @@ BEGIN
        OR NOT (SELECT COALESCE(bool_and(has_table_privilege(reader::oid, m.m::oid, 'SELECT') AND EXISTS (SELECT FROM pg_user_mappings u
                    JOIN pg_foreign_table t ON t.ftserver = u.srvid WHERE t.ftrelid = m.m AND u.umuser IN (0, reader::oid))), false)
                  FROM unnest(face.members) m(m))
+       OR to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL
+          AND EXISTS (SELECT FROM tally_internal._announce('copies_moved', NULL, to_jsonb(r.source::oid::bigint)))
        -- Nobody goes to a server on the word of an ordinary role (_strange_table() for many at once: these stand alone).
        OR EXISTS (SELECT FROM pg_class c WHERE c.oid = ANY (face.members::oid[]) AND (c.relhassubclass OR c.relowner <> reader::oid
                   AND NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = c.relowner AND o.rolsuper)))

@@ -30,13 +30,16 @@ DECLARE
     old       tally.rollups;
     known     tally.clusters;
     remote    text;
+    spread    text := tally_internal._distributed_source(source, search_path, label);
     wanted    jsonb;
     result    regclass;
 BEGIN
     PERFORM set_config('search_path', search_path, true);
     target := COALESCE(CASE WHEN array_length(parts, 1) > 1 THEN parts[1] END, current_schema());
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-    PERFORM tally_internal._dblink(), tally_internal._check_servers(label, servers), tally_internal._may_create(label, target, NULL);
+    PERFORM tally_internal._dblink();
+    servers := tally_internal._nodes_given(label, servers, spread, source);
+    PERFORM tally_internal._check_servers(label, servers), tally_internal._may_create(label, target, NULL);
     remote := format('%I.%I', target, label);
     SELECT * INTO old FROM tally.rollups r WHERE r.name = label AND tally_internal._schema_of(r.relation) = target;
     SELECT * INTO known FROM tally.clusters c WHERE c.rollup_id = old.id;
@@ -48,7 +51,12 @@ BEGIN
             format(CASE WHEN known.rollup_id IS NULL THEN 'SELECT tally.drop_rollup(%L);' ELSE 'SELECT tally.drop_cluster_rollup(%L, at_nodes => true);' END,
                    tally_internal._called(old)));
     END IF;
-    wanted := tally_internal._make_at_nodes(label, remote, servers, arguments);
+    IF spread IS NOT NULL AND old.id IS NOT NULL AND tally_internal._shards_moved(known) THEN
+        PERFORM tally.refresh(tally_internal._called(old));
+        RETURN old.relation;
+    END IF;
+    wanted := tally_internal._make_at_nodes(label, remote, servers, CASE WHEN spread IS NULL THEN arguments
+                                                                         ELSE tally_internal._for_workers(arguments, spread) END);
     IF old.id IS NULL THEN
         result := tally_internal._build_cluster(label, target, remote, arguments, wanted);
         SELECT * INTO old FROM tally.rollups r WHERE r.relation = result;
@@ -60,10 +68,25 @@ BEGIN
     RETURN result;
 END $$;
 COMMENT ON FUNCTION tally.create_cluster_rollup(text, text[], text, text, interval, jsonb, jsonb, text, text, text, text, text, text, timestamptz, text) IS
-'Defines a rollup that several servers hold together: name; servers (foreign servers of postgres_fdw, the nodes); source (a table of this name at each '
-    'node); the other arguments are those of create_rollup(). It makes the rollup at each node, and one of the same name here that merges them. The view '
+'Defines a rollup that several servers hold together: name; servers (foreign servers of postgres_fdw, the nodes; null: the workers of Citus); source (a '
+    'table of this name at each node, or a distributed table of Citus); the other arguments are those of create_rollup(). It makes the rollup at each node, and one of the same name here that merges them. The view '
     '<name>_live reads the nodes now; the table holds what the last pull brought (refresh() pulls first). Metrics, thresholds, boards and releases stand on '
     'it. If you define it again with other servers, nodes are added or removed.';
+
+CREATE OR REPLACE FUNCTION tally_internal._nodes_given(label text, servers text[], spread text, source text) RETURNS text[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    IF spread IS NULL THEN RETURN servers; END IF;
+    IF servers IS NOT NULL THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('servers of cluster rollup %L must be NULL for the distributed table %s, got %s', label,
+                spread, servers), 'The workers of Citus that hold its shards are the nodes, whichever they are.',
+            format('SELECT tally.create_cluster_rollup(%L, servers => NULL, source => %L, …);', label, source));
+    END IF;
+    RETURN tally_internal._workers(spread);
+END $$;
+COMMENT ON FUNCTION tally_internal._nodes_given(text, text[], text, text) IS
+'The nodes of a cluster rollup: those that are given, or the workers that hold the shards of a distributed table.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_servers(label text, servers text[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -100,7 +123,8 @@ BEGIN
     -- All nodes are asked before any of them keeps it, so that an error makes nothing half.
     FOR trial IN SELECT unnest('{true,false}'::boolean[]) LOOP
         FOREACH node IN ARRAY servers LOOP
-            said := tally_internal._ask_as_caller(node, format('SELECT tally_internal._create_at_node(%L, %L, %L)', remote, arguments, trial));
+            said := tally_internal._ask_as_caller(node, format('SELECT tally_internal.%I(%L, %L, %L)',
+                CASE WHEN arguments ? 'placement' THEN '_create_at_worker' ELSE '_create_at_node' END, remote, arguments, trial));
             result := COALESCE(result, said -> 'definition');
             PERFORM tally_internal._check_node(node, said, COALESCE(result, '{}'), label);
         END LOOP;
@@ -190,7 +214,7 @@ BEGIN
         EXECUTE format('CREATE FOREIGN TABLE %I.%I (bucket timestamptz NOT NULL%s) SERVER %I OPTIONS (schema_name %L, table_name %L, fetch_size ''10000'', '
                        'async_capable ''true'')', place, format('%s_at_%s', r.name, number),
                        (SELECT string_agg(format(', %I %s', x.name, x.type), '' ORDER BY x.place) FROM tally_internal._part_columns(c.definition) x),
-                       item.node, remote[1], remote[2] || '_live');
+                       item.node, remote[1], remote[2] || CASE WHEN c.definition ? 'placement' THEN '_placed' ELSE '_live' END);
         EXECUTE format('COMMENT ON FOREIGN TABLE %I.%I IS %L', place, format('%s_at_%s', r.name, number),
                        format('What node %s holds of rollup %s, now. Managed by pg_tally.', item.node, r.name));
         PERFORM tally_internal._owner_only(format('%I.%I', place, format('%s_at_%s', r.name, number)));
@@ -198,8 +222,10 @@ BEGIN
     END LOOP;
     SELECT string_agg(format(', f.%I', x.name), '' ORDER BY x.place) INTO columns FROM tally_internal._part_columns(c.definition) x;
     EXECUTE format('CREATE OR REPLACE VIEW %s %s AS %s', c.face, tally_internal._view_options(c.face), (
-        SELECT string_agg(format('SELECT %L::pg_catalog.text AS cluster_node, f.bucket%s FROM %s f',
-        n.node, columns, n.live), ' UNION ALL ' ORDER BY n.node) FROM tally.cluster_nodes n WHERE n.rollup_id = r.id));
+        SELECT format(CASE WHEN c.definition ? 'placement' THEN 'SELECT * FROM (%s) u WHERE tally_internal._shards_lie(%L, %L, label => %L)' ELSE '%s' END,
+                      string_agg(format('SELECT %L::pg_catalog.text AS cluster_node, f.bucket%s FROM %s f', n.node, columns, n.live), ' UNION ALL ' ORDER BY n.node),
+                      c.definition ->> 'distributed', c.definition ->> 'placement', tally_internal._called(r))
+          FROM tally.cluster_nodes n WHERE n.rollup_id = r.id));
     PERFORM tally_internal._store_face(c.parts, c.face, c.definition ->> 'rule',
         ARRAY(SELECT n.live FROM tally.cluster_nodes n WHERE n.rollup_id = r.id ORDER BY n.node));
     SELECT string_agg(format('ALTER SERVER %I OPTIONS (%s extensions %L);', s.srvname, CASE WHEN o.had IS NULL THEN 'ADD' ELSE 'SET' END,

@@ -29,8 +29,7 @@ BEGIN
     -- The nodes come last: what cannot be dropped here has been refused by now. If one does not answer, all stands here as it was.
     IF at_nodes THEN
         FOR item IN SELECT unnest(nodes) LOOP
-            PERFORM tally_internal._ask_as_caller(item, format('SELECT to_jsonb(count(*)) FROM (SELECT tally.drop_rollup(%1$L) '
-                'WHERE EXISTS (SELECT FROM tally.rollups x WHERE x.relation = to_regclass(%1$L))) x', c.remote));
+            PERFORM tally_internal._ask_as_caller(item, format('SELECT tally_internal._drop_at_node(%L)', c.remote));
         END LOOP;
     END IF;
 END $$;

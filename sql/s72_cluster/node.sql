@@ -64,7 +64,11 @@ BEGIN
     END IF;
     SELECT e.key, e.value AS wanted, said -> 'definition' -> e.key AS got INTO what FROM jsonb_each(definition) e
      WHERE said -> 'definition' -> e.key IS DISTINCT FROM e.value ORDER BY e.key = 'clock', e.key LIMIT 1;
-    IF what.key = 'clock' THEN
+    IF what.key = 'placement' THEN
+        PERFORM tally_internal._refuse('object_not_in_prerequisite_state', format('shards of %s at node %I must lie where rollup %L knows them, got others',
+                definition ->> 'distributed', node, label), format('Expected placement %s, got %s.', what.wanted, what.got),
+            format('SELECT * FROM tally.refresh(%L);', label));
+    ELSIF what.key = 'clock' THEN
         PERFORM tally_internal._refuse('feature_not_supported', format('node %I must know the same rules of zone %s as the first node, got others', node,
                 definition ->> 'zone'),
             'Its tzdata is of another year, so a day may begin at another moment there.',

@@ -5,7 +5,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- One statement reads the state of the feed and the rows, so both are of one snapshot. Values are written in one form, whatever the node's settings.
     SELECT format('WITH s AS MATERIALIZED (SELECT tally_internal._feed_state(%1$L, %2$L, %3$s) AS state, %4$s), '
                   'w AS MATERIALIZED (SELECT %5$L OR (s.state ->> ''whole'')::boolean AS whole FROM s) '
-                  'SELECT s.state || jsonb_build_object(''whole'', w.whole)::jsonb, NULL::timestamptz%6$s FROM s, w '
+                  'SELECT %9$s || jsonb_build_object(''whole'', w.whole)::jsonb, NULL::timestamptz%6$s FROM s, w '
                   -- Two parts, because an OR of both would look each row of the rollup up in the list.
                   'UNION ALL SELECT NULL, t.bucket%7$s FROM (SELECT DISTINCT b::timestamptz AS bucket FROM s, w, '
                   'jsonb_array_elements_text(s.state -> ''buckets'') b WHERE NOT w.whole) c JOIN %8$s t ON t.bucket = c.bucket '
@@ -13,11 +13,20 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                   c.remote, n.identity, n.taken,
                   (SELECT string_agg(format('set_config(%L, %L, false)', g.name, g.value), ', ')
                      FROM (VALUES ('extra_float_digits', '1'), ('bytea_output', 'hex'), ('IntervalStyle', 'postgres')) g(name, value)),
-                  whole, string_agg(format(', NULL::%s', x.type), '' ORDER BY x.place), string_agg(format(', t.%I', x.name), '' ORDER BY x.place), c.remote)
+                  whole, string_agg(format(', NULL::%s', x.type), '' ORDER BY x.place), string_agg(format(', t.%I', x.name), '' ORDER BY x.place), c.remote,
+                  CASE WHEN c.definition ? 'placement' THEN format('jsonb_set(s.state, ''{definition}'', (s.state -> ''definition'') || jsonb_build_object('
+                      '''distributed'', %1$L::text, ''placement'', tally_internal._shards_state(%1$L, %2$L)))', c.definition ->> 'distributed',
+                      tally_internal._beside_remote(c.remote, '_shards')) ELSE 's.state' END)
       FROM tally_internal._part_columns(c.definition) x
 $$;
 COMMENT ON FUNCTION tally_internal._taking_sql(tally.clusters, tally.cluster_nodes, boolean) IS
 'SQL text that runs at a node: a row with the state of the feed, and the rows of all buckets that it names (whole: of all).';
+
+CREATE OR REPLACE FUNCTION tally_internal._beside_remote(remote text, ending text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('%I.%I', p[1], p[2] || ending) FROM tally_internal._name_parts(remote) p
+$$;
+COMMENT ON FUNCTION tally_internal._beside_remote(text, text) IS 'The name of what stands beside a rollup at a node, with its schema.';
 
 CREATE OR REPLACE FUNCTION tally_internal._part_columns(definition jsonb) RETURNS TABLE (place bigint, name text, type text, merge text)
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -133,8 +142,16 @@ COMMENT ON FUNCTION tally.pull(text, boolean, bigint) IS
 
 CREATE OR REPLACE FUNCTION tally_internal._when_refresh_begins_s72(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    item record;
 BEGIN
-    PERFORM tally_internal._pull_node(r, n.node, false) FROM tally.cluster_nodes n JOIN tally.rollups r ON r.id = n.rollup_id
-      WHERE detail @> to_jsonb(r.id);
+    FOR item IN SELECT r, tally_internal._shards_moved(c) AS moved FROM tally.clusters c JOIN tally.rollups r ON r.id = c.rollup_id
+                 WHERE detail @> to_jsonb(r.id) ORDER BY r.id LOOP
+        IF item.moved THEN
+            PERFORM tally_internal._pull_moved(item.r);
+        ELSE
+            PERFORM tally_internal._pull_node(item.r, n.node, false) FROM tally.cluster_nodes n WHERE n.rollup_id = (item.r).id;
+        END IF;
+    END LOOP;
 END $$;
 COMMENT ON FUNCTION tally_internal._when_refresh_begins_s72(int, jsonb) IS 'Listener: pulls the cluster rollups among those that are to be refreshed.';

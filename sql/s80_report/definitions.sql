@@ -4,11 +4,11 @@ CREATE OR REPLACE FUNCTION tally_internal._definition_call(function text, name t
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('SELECT tally.%s(%L%s);', function, name, COALESCE(string_agg(format(E',\n    %I => %L', a[1], a[2]), '' ORDER BY n), ''))
       FROM generate_series(1, COALESCE(array_length(arguments, 1), 0)) n, LATERAL (SELECT ARRAY[arguments[n][1], arguments[n][2]]) x(a)
-     -- A schedule of NULL is written out: it means never, and the default is another.
-     WHERE a[2] IS NOT NULL OR a[1] = 'schedule'
+     -- A schedule of NULL is written out: it means never, and the default is another. So are servers, which have none.
+     WHERE a[2] IS NOT NULL OR a[1] IN ('schedule', 'servers')
 $$;
 COMMENT ON FUNCTION tally_internal._definition_call(text, text, text[]) IS
-'The statement that calls a function of tally with a name and arguments, given as pairs of name and value; those that are NULL are left out, but for schedule.';
+'The statement that calls a function of tally with a name and arguments, given as pairs of name and value; those that are NULL are left out, but for schedule and servers.';
 
 CREATE OR REPLACE FUNCTION tally_internal._steps_given(steps jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -104,7 +104,8 @@ COMMENT ON FUNCTION tally_internal._experiment_definitions() IS 'Experiments and
 CREATE OR REPLACE FUNCTION tally_internal._cluster_definitions() RETURNS TABLE (id int, kind text, name text, owner text, statement text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT r.id, 'cluster rollup', r.name, r.owner::text, tally_internal._definition_call('create_cluster_rollup', r.relation::text, ARRAY[
-               ['servers', (SELECT array_agg(n.node ORDER BY n.node)::text FROM tally.cluster_nodes n WHERE n.rollup_id = r.id)],
+               ['servers', (SELECT array_agg(n.node ORDER BY n.node)::text FROM tally.cluster_nodes n WHERE n.rollup_id = r.id
+                                AND NOT c.definition ? 'placement')],
                ['source', c.arguments ->> 'source'], ['time_column', c.arguments ->> 'time_column'], ['bucket', c.arguments ->> 'bucket'],
                ['dimensions', c.arguments ->> 'dimensions'], ['measures', c.arguments ->> 'measures'], ['where', c.arguments ->> 'where'],
                ['schedule', r.schedule], ['zone', NULLIF(r.zone, 'UTC')], ['description', r.description], ['search_path', c.arguments ->> 'search_path'],

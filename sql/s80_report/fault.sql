@@ -21,6 +21,8 @@ BEGIN
     SELECT n.sqlstate, format('node %I was not pulled since %s: %s', n.node, COALESCE(n.pulled_at, n.failed_since), n.message), n.hint
       INTO sqlstate, message, hint FROM tally.cluster_nodes n WHERE n.rollup_id = r.id AND n.failed_since IS NOT NULL ORDER BY n.failed_since LIMIT 1;
     IF sqlstate IS NOT NULL THEN RETURN; END IF;
+    SELECT f.* INTO sqlstate, message, hint FROM tally_internal._moved_fault(r) f;
+    IF sqlstate IS NOT NULL THEN RETURN; END IF;
     SELECT f.* INTO sqlstate, message, hint FROM tally_internal._owner_fault(r) f;
     IF sqlstate IS NOT NULL THEN RETURN; END IF;
     SELECT f.* INTO sqlstate, message, hint FROM tally_internal._lost_column_fault(r) f;
@@ -108,7 +110,8 @@ BEGIN
     UNION ALL
     SELECT n.rollup_id FROM tally.cluster_nodes n WHERE n.failed_since IS NOT NULL;
     IF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
-        RETURN QUERY SELECT r.id FROM tally.rollups r WHERE tally_internal._distributed(r.source) IS NOT NULL;
+        RETURN QUERY SELECT r.id FROM tally.rollups r WHERE tally_internal._distributed(r.source) IS NOT NULL
+                     UNION ALL SELECT c.rollup_id FROM tally.clusters c WHERE tally_internal._shards_moved(c);
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._suspects() IS

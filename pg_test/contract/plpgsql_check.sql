@@ -21,6 +21,11 @@ CREATE FUNCTION net.http_post(url text, body jsonb, params jsonb, headers jsonb,
 -- Likewise Citus's list of tables.
 SET allow_system_table_mods = on;
 CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod "char", colocationid int, repmodel "char");
+CREATE TABLE pg_catalog.pg_dist_shard (logicalrelid regclass, shardid bigint);
+CREATE TABLE pg_catalog.pg_dist_placement (shardid bigint, shardstate int, groupid int);
+CREATE TABLE pg_catalog.pg_dist_node (nodename text, nodeport int, groupid int, noderole text);
+CREATE TABLE pg_catalog.pg_dist_local_group (groupid int);
+CREATE FUNCTION pg_catalog.shard_name(relation regclass, shard bigint) RETURNS text LANGUAGE sql STABLE AS 'SELECT NULL::text';
 RESET allow_system_table_mods;
 
 -- What functions make for a moment, to look at the type of an expression.

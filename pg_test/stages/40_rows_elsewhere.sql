@@ -45,7 +45,9 @@ SELECT is((message_of(format($$SELECT tally.create_rollup('c', %L, 'at', measure
     format('rollup ''c'' needs a source whose rows lie on this server, got the %s table public.%s', how, t), t || ' is refused')
   FROM (VALUES ('spread', 'distributed'), ('everywhere', 'reference'), ('one_shard', 'distributed')) x(t, how);
 SELECT ok((message_of($$SELECT tally.create_rollup('c', 'spread', 'at', measures => '{"n": "count(*)"}')$$)).hint ~
-    '^SELECT undistribute_table\(''public.spread''\);', 'with the statement to use instead');
+    '^SELECT tally.create_cluster_rollup\(''c'', servers => NULL, source => ''public.spread'', …\);', 'with the statement to use instead');
+SELECT is((message_of($$SELECT tally.create_rollup('c', 'everywhere', 'at', measures => '{"n": "count(*)"}')$$)).hint,
+    $$SELECT undistribute_table('public.everywhere');$$, 'also for a reference table');
 SELECT lives_ok($$SELECT tally.create_rollup('c', 'listed', 'at', measures => '{"n": "count(*)"}')$$, 'a table that Citus only lists lies here');
 SELECT lives_ok($$SELECT tally.refresh('c')$$, 'and is refreshed');
 INSERT INTO pg_catalog.pg_dist_partition (logicalrelid, partmethod, colocationid, repmodel) VALUES ('e', 'h', 3, 's');

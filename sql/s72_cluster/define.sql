@@ -69,7 +69,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.create_cluster_rollup(text, text[], text, text, interval, jsonb, jsonb, text, text, text, text, text, text, timestamptz, text) IS
 'Defines a rollup that several servers hold together: name; servers (foreign servers of postgres_fdw, the nodes; null: the workers of Citus); source (a '
-    'table of this name at each node, or a distributed table of Citus); the other arguments are those of create_rollup(). It makes the rollup at each node, and one of the same name here that merges them. The view '
+    'table of this name at each node, or a distributed table of Citus); the other arguments are those of create_rollup(). It makes the rollup at each node, '
+    'and one of the same name here that merges them. The view '
     '<name>_live reads the nodes now; the table holds what the last pull brought (refresh() pulls first). Metrics, thresholds, boards and releases stand on '
     'it. If you define it again with other servers, nodes are added or removed.';
 
@@ -79,8 +80,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF spread IS NULL THEN RETURN servers; END IF;
     IF servers IS NOT NULL THEN
-        PERFORM tally_internal._refuse('invalid_parameter_value', format('servers of cluster rollup %L must be NULL for the distributed table %s, got %s', label,
-                spread, servers), 'The workers of Citus that hold its shards are the nodes, whichever they are.',
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('servers of cluster rollup %L must be NULL for the distributed table %s, got %s',
+                label, spread, servers), 'The workers of Citus that hold its shards are the nodes, whichever they are.',
             format('SELECT tally.create_cluster_rollup(%L, servers => NULL, source => %L, …);', label, source));
     END IF;
     RETURN tally_internal._workers(spread);
@@ -223,7 +224,8 @@ BEGIN
     SELECT string_agg(format(', f.%I', x.name), '' ORDER BY x.place) INTO columns FROM tally_internal._part_columns(c.definition) x;
     EXECUTE format('CREATE OR REPLACE VIEW %s %s AS %s', c.face, tally_internal._view_options(c.face), (
         SELECT format(CASE WHEN c.definition ? 'placement' THEN 'SELECT * FROM (%s) u WHERE tally_internal._shards_lie(%L, %L, label => %L)' ELSE '%s' END,
-                      string_agg(format('SELECT %L::pg_catalog.text AS cluster_node, f.bucket%s FROM %s f', n.node, columns, n.live), ' UNION ALL ' ORDER BY n.node),
+                      string_agg(format('SELECT %L::pg_catalog.text AS cluster_node, f.bucket%s FROM %s f', n.node, columns, n.live), ' UNION ALL '
+                                 ORDER BY n.node),
                       c.definition ->> 'distributed', c.definition ->> 'placement', tally_internal._called(r))
           FROM tally.cluster_nodes n WHERE n.rollup_id = r.id));
     PERFORM tally_internal._store_face(c.parts, c.face, c.definition ->> 'rule',

@@ -50,8 +50,9 @@ DECLARE
     now_ text := CASE WHEN parent IS NULL THEN tally_internal._placement_of(source) ELSE tally_internal._shards_state(source, parent) END;
 BEGIN
     IF now_ IS DISTINCT FROM placement THEN
-        PERFORM tally_internal._refuse('object_not_in_prerequisite_state', format('shards of %s must lie where rollup %L knows them, got others', source, label),
-            format('Shards were moved, split or made since. A sum now could have rows twice or lack some. Expected placement %s, got %s.', placement, now_),
+        PERFORM tally_internal._refuse('object_not_in_prerequisite_state', format('shards of %s must lie where rollup %L knows them, got others', source,
+                label), format('Shards were moved, split or made since. A sum now could have rows twice or lack some. Expected placement %s, got %s.',
+                placement, now_),
             format('SELECT * FROM tally.refresh(%L);  -- at the coordinator', label));
     END IF;
     RETURN true;

@@ -16,10 +16,12 @@ BEGIN
     -- Each row lies at one place, and a place is a table of a worker that can inherit.
     bad := CASE WHEN spread = 'reference' THEN 'a reference table, whose rows lie at every node'
                 WHEN (SELECT c.relkind = 'p' FROM pg_class c WHERE c.oid = relation) THEN 'a distributed table with partitions'
-                WHEN EXISTS (SELECT FROM tally_internal._placements(relation) p GROUP BY p.shard HAVING count(*) > 1) THEN 'a table whose shards lie at several nodes each'
+                WHEN EXISTS (SELECT FROM tally_internal._placements(relation) p GROUP BY p.shard HAVING count(*) > 1)
+                    THEN 'a table whose shards lie at several nodes each'
                 WHEN EXISTS (SELECT FROM tally_internal._placements(relation) p WHERE p.place = 0) THEN 'a table with shards at the coordinator' END;
     IF bad IS NOT NULL THEN
-        PERFORM tally_internal._refuse('feature_not_supported', format('cluster rollup %L needs a distributed table whose shards lie at workers, got %s', label, bad),
+        PERFORM tally_internal._refuse('feature_not_supported', format('cluster rollup %L needs a distributed table whose shards lie at workers, got %s',
+                label, bad),
             'The rollups at the workers could not stand on each row once.',
             CASE WHEN bad LIKE '%coordinator' THEN 'SELECT citus_set_node_property(nodename, nodeport, ''shouldhaveshards'', false) FROM pg_dist_node '
                       'WHERE groupid = 0; SELECT citus_rebalance_start();'
@@ -45,27 +47,31 @@ BEGIN
         result := result || format('citus_%s', item.groupid);
         SELECT * INTO had FROM pg_foreign_server s WHERE s.srvname = result[cardinality(result)];
         IF had.oid IS NULL THEN
-            -- Without these Citus hides shards from the engine, and refuses triggers on them.
+            -- Without these Citus hides shards from the engine, and refuses triggers on them. A question holds shards at one worker while it waits for
+            -- another's, as a distributed ALTER TABLE does: nobody finds that deadlock, so the question gives up.
             EXECUTE format('CREATE SERVER %I FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host %L, port %L, dbname %L, extensions ''pg_tally'', '
                 'connect_timeout ''5'', options ''-c citus.override_table_visibility=off -c citus.enable_manual_changes_to_shards=on '
-                '-c citus.enable_ddl_propagation=off'')', result[cardinality(result)], item.nodename, item.nodeport, current_database());
+                '-c citus.enable_ddl_propagation=off -c lock_timeout=10s'')', result[cardinality(result)], item.nodename, item.nodeport, current_database());
         ELSIF NOT had.srvoptions @> ARRAY['host=' || item.nodename, 'port=' || item.nodeport] THEN
             EXECUTE format('ALTER SERVER %I OPTIONS (SET host %L, SET port %L)', had.srvname, item.nodename, item.nodeport);
         END IF;
-        IF NOT EXISTS (SELECT FROM pg_user_mappings m WHERE m.srvname = result[cardinality(result)] AND m.umuser IN (0, tally_internal._current_role()::oid)) THEN
+        IF NOT EXISTS (SELECT FROM pg_user_mappings m WHERE m.srvname = result[cardinality(result)]
+                          AND m.umuser IN (0, tally_internal._current_role()::oid)) THEN
             EXECUTE format('CREATE USER MAPPING FOR %I SERVER %I OPTIONS (user %1$L)', current_user, result[cardinality(result)]);
         END IF;
     END LOOP;
     RETURN result;
 END $$;
 COMMENT ON FUNCTION tally_internal._workers(text) IS
-'The workers of Citus that hold shards of a table, as foreign servers of postgres_fdw (citus_<group>); made where there are none, and a user mapping with them.';
+'The workers of Citus that hold shards of a table, as foreign servers of postgres_fdw (citus_<group>); made where there are none, and a user '
+    'mapping with them.';
 
 CREATE OR REPLACE FUNCTION tally_internal._for_workers(arguments jsonb, source text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT arguments || jsonb_build_object('distributed', source, 'placement', tally_internal._placement_of(source))
 $$;
-COMMENT ON FUNCTION tally_internal._for_workers(jsonb, text) IS 'What a worker of Citus is given to make its rollup of: the arguments, the table, and its placement.';
+COMMENT ON FUNCTION tally_internal._for_workers(jsonb, text) IS
+'What a worker of Citus is given to make its rollup of: the arguments, the table, and its placement.';
 
 CREATE OR REPLACE FUNCTION tally_internal._shards_moved(c tally.clusters) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -120,7 +126,8 @@ DECLARE
     code text; message text; hint text;
 BEGIN
     BEGIN
-        SELECT x INTO left_ FROM tally.run_as(r.owner, r.search_path, format('SELECT pg_catalog.to_jsonb(tally_internal._follow_shards(%s)) AS nodes', r.id), 0, 'UTC') x;
+        SELECT x INTO left_ FROM tally.run_as(r.owner, r.search_path,
+            format('SELECT pg_catalog.to_jsonb(tally_internal._follow_shards(%s)) AS nodes', r.id), 0, 'UTC') x;
         -- All workers or none: one worker's rows of before and another's of after could have a shard twice, or not at all.
         FOR item IN SELECT n.node, p.* FROM tally.cluster_nodes n CROSS JOIN LATERAL tally_internal._pull_node(r, n.node, false) p WHERE n.rollup_id = r.id LOOP
             IF item.error IS NOT NULL THEN

@@ -8,7 +8,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      WHERE a[2] IS NOT NULL OR a[1] IN ('schedule', 'servers')
 $$;
 COMMENT ON FUNCTION tally_internal._definition_call(text, text, text[]) IS
-'The statement that calls a function of tally with a name and arguments, given as pairs of name and value; those that are NULL are left out, but for schedule and servers.';
+'The statement that calls a function of tally with a name and arguments, given as pairs of name and value; those that are NULL are left out, but for '
+'schedule and servers.';
 
 CREATE OR REPLACE FUNCTION tally_internal._steps_given(steps jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -16,7 +16,9 @@ my %not_run = (
     'docs/uninstall.md: SELECT cron.unschedule('         => 'the same',
     'docs/scale-out.md: CREATE SERVER berlin'            => 'the server is another machine; the page makes servers on this one unseen',
     'docs/scale-out.md: SELECT tally.create_cluster_rollup(\'by_day' => 'a node with another version of PostgreSQL, by hand',
-    'docs/scale-out.md: SELECT tally.create_rollup(\'by_hour\'' => 'Citus, by hand',
+    'docs/scale-out.md: CREATE EXTENSION dblink; CREATE EXTENSION postgres_fdw; CREATE EXTENSION pg_tally;' => 'Citus, by hand',
+    'docs/scale-out.md: SELECT * FROM tally.refresh(\'by_hour\')'   => 'the same',
+    'docs/scale-out.md: SELECT citus_move_shard_placement(' => 'the same',
     'docs/supabase-hosted.md: GRANT postgres TO'         => 'a role of the platform; pg_test/hosted/install.sh has such a member',
     'docs/supabase-hosted.md: SELECT * FROM tally.uninstall(' => 'the hosted edition alone; pg_test/hosted/install.sh does it',
 );

@@ -23,6 +23,17 @@ RESET ROLE;
 SELECT tally.evaluate(now());
 SELECT is((SELECT count(*) FROM tally.incidents), 2::bigint, 'two worlds are slow');
 SELECT min(id) AS id, max(id) AS second FROM tally.incidents \gset
+-- Limits and incidents on a board obey its filters: what is of one world says nothing of another.
+SELECT tally.create_threshold('slow in w1', metric => 'mean', condition => '> 800', "where" => '{"world": "w1"}');
+SELECT tally.create_board('watch', 'Watch', variables => '{world}', panels => '[{"title": "Mean", "metric": "mean"}, {"title": "Limits", "slo": true},
+    {"title": "Incidents", "incidents": true}]');
+SELECT results_eq($$SELECT w, jsonb_array_length(m #> '{panels,1,rows}'), jsonb_array_length(m #> '{panels,2,rows}') FROM unnest('{NULL,w1,w2}'::text[]) w,
+    LATERAL (SELECT tally_internal._board_model(b, CASE WHEN w IS NULL THEN '{}' ELSE jsonb_build_object('world', w) END, '24 hours', NULL, 'auto', false,
+                                                now())
+               FROM tally.boards b WHERE b.name = 'watch') x(m)$$, $$VALUES (NULL, 3, 2), ('w1', 2, 1), ('w2', 0, 0)$$,
+    'bug: limits on a board were those of all worlds under a filter of one');
+SELECT tally.drop_board('watch'), tally.drop_threshold('slow in w1');
+
 
 SET ROLE operations_owner;
 CREATE TEMP TABLE pages AS SELECT name, page FROM (VALUES ('incidents', tally.page_incidents()::text), ('all', tally.page_incidents('all')::text),

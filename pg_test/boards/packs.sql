@@ -28,6 +28,36 @@ SELECT is_empty($$SELECT name, length(page) FROM pages WHERE length(page) > 4000
 SELECT is_empty($$SELECT name FROM tally.boards WHERE name LIKE 'operator%' AND tally.page(name) ~ 'Nothing in this range' AND name = 'operator_releases'$$,
     'the page of a release shows something');
 
+-- Every panel obeys every variable of its board: under a value that no row has, what is made of rows says nothing. Incidents and limits obey by their labels
+-- (page.sql); an experiment is judged as a whole, and the state of rollups is of all their rows.
+CREATE FUNCTION pg_temp.told(panel jsonb) RETURNS bigint LANGUAGE sql AS $$
+    SELECT (SELECT count(*) FROM jsonb_path_query(panel, '$.series[*].points[*][1] ? (@ != null)'))
+         + (SELECT count(*) FROM jsonb_array_elements(panel -> 'rows') r
+             WHERE EXISTS (SELECT FROM jsonb_array_elements(r) WITH ORDINALITY c(v, n) WHERE v <> 'null' AND (n > 1 OR jsonb_array_length(r) = 1)))
+         + (SELECT count(*) FROM jsonb_path_query(panel, '$.value ? (@ != null)'))
+$$;
+CREATE TEMP TABLE obeyed AS
+SELECT b.name, v.variable, p ->> 'title' AS title, tally_internal._panel_source(b.panels -> (p.n - 1)::int) AS source, pg_temp.told(p) AS told,
+       p ? 'error' AS fails
+  FROM tally.boards b CROSS JOIN LATERAL (SELECT u FROM unnest(b.variables) u UNION ALL SELECT NULL) v(variable)
+ CROSS JOIN LATERAL jsonb_array_elements(tally_internal._board_model(b,
+     CASE WHEN v.variable IS NULL THEN '{}' ELSE jsonb_build_object(v.variable, 'nowhere') END,
+     CASE WHEN b.name LIKE 'awf%' THEN '2025-03-29' ELSE b.since END, CASE WHEN b.name LIKE 'awf%' THEN '2025-04-01' END, 'auto', false, now()) -> 'panels')
+     WITH ORDINALITY p(p, n);
+SELECT is_empty($$SELECT name, variable, title FROM obeyed WHERE fails OR variable IS NOT NULL AND told > 0
+    AND source NOT IN ('incidents', 'slo', 'status', 'experiment', 'experiments')$$, 'every panel obeys every variable of its board');
+SELECT is_empty($$SELECT name, title FROM obeyed WHERE variable IS NULL AND told = 0 AND name LIKE 'awf%' AND source = 'metrics'$$,
+    'each of which says something where all are asked');
+SELECT cmp_ok(count(DISTINCT (name, title)), '>=', 60::bigint, 'there are panels that could disobey') FROM obeyed
+    WHERE variable IS NULL AND told > 0 AND source NOT IN ('incidents', 'slo', 'status', 'experiment', 'experiments');
+SELECT is((SELECT count(*) FROM obeyed), (SELECT sum(jsonb_array_length(panels) * (cardinality(variables) + 1)) FROM tally.boards)::bigint,
+    'each was asked by each variable, and by none');
+-- What the reference documents ask to filter by, beside the range.
+SELECT is_empty($$SELECT w.board, w.filter FROM (VALUES ('awf_%', '{world,adventure,locale,variation,model}'::text[]),
+        ('operator_dashboard', '{environment}'), ('operator_releases', '{environment,artist,release}')) d(board, filters), unnest(d.filters) f(filter),
+        LATERAL (SELECT b.name AS board, f.filter, b.variables FROM tally.boards b WHERE b.name LIKE d.board) w WHERE w.filter <> ALL (w.variables)$$,
+    'each board has the filters that its document asks for');
+
 -- A viewer with what the guides grant: the schemas, the relations of the board, the rollups and their live views.
 CREATE ROLE tally_viewer_86;
 GRANT USAGE ON SCHEMA game, operators, control, product, publishing TO tally_viewer_86;

@@ -85,7 +85,7 @@ BEGIN
     RETURN tally_internal._page_html(tally_internal._operations_model('page_thresholds', 'Limits', 'What is watched, and whether it is within its limit.',
         COALESCE(said, '[]') || (jsonb_build_object('title', 'Limits', 'picture', 'table', 'width', 12, 'description',
             'Those that fire come first, as far as you may '
-            'see them.') || tally_internal._panel_slo('{"limit": 500}'))
+            'see them.') || tally_internal._panel_slo('{"limit": 500}', '{}'))
         || jsonb_build_object('title', 'What you may do', 'picture', 'forms', 'width', 12, 'description', 'With your own rights. To try one files nothing.',
             'forms', tally_internal._threshold_forms(theme)), theme));
 END $$;

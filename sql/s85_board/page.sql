@@ -11,7 +11,7 @@ BEGIN
         WHEN 'funnel' THEN RETURN tally_internal._panel_funnel(panel, filters, since, until, as_of);
         WHEN 'retention' THEN RETURN tally_internal._panel_retention(panel, filters, since, until, as_of);
         WHEN 'incidents' THEN RETURN tally_internal._panel_incidents(panel, filters, since, until, as_of);
-        WHEN 'slo' THEN RETURN tally_internal._panel_slo(panel);
+        WHEN 'slo' THEN RETURN tally_internal._panel_slo(panel, filters);
         WHEN 'status' THEN RETURN tally_internal._panel_status(b);
         WHEN 'experiment', 'experiments' THEN RETURN tally_internal._panel_experiments(panel, filters, as_of);
         ELSE NULL;

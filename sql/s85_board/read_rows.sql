@@ -75,6 +75,14 @@ END $$;
 COMMENT ON FUNCTION tally_internal._panel_retention(jsonb, jsonb, text, text, timestamptz) IS
 'A retention: the periods of all cohorts that began in the range, or a row of cells for each cohort. Cohorts as of the present moment.';
 
+CREATE OR REPLACE FUNCTION tally_internal._speaks_of(labels jsonb, filters jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- What is of one world says nothing of another; what is of all worlds says something of each.
+    SELECT NOT EXISTS (SELECT FROM jsonb_each(filters) f
+                        WHERE labels ? f.key AND NOT tally_internal._filter_values(labels -> f.key) && tally_internal._filter_values(f.value))
+$$;
+COMMENT ON FUNCTION tally_internal._speaks_of(jsonb, jsonb) IS 'Whether an incident or the state of a threshold with such labels says something under filters.';
+
 CREATE OR REPLACE FUNCTION tally_internal._panel_incidents(panel jsonb, filters jsonb, since text, until text, as_of timestamptz) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('columns', '{opened,severity,status,impact,who,try first,link}'::text[],
@@ -87,15 +95,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
              WHERE (panel ->> 'area' IS NULL OR i.area = panel ->> 'area')
                AND i.opened_at < tally_internal._parse_since(until, as_of, 'until', 'UTC')
                AND (i.opened_at >= tally_internal._parse_since(since, as_of, 'since', 'UTC') OR i.status IN ('new', 'acknowledged'))
-               -- An incident of one world says nothing of another; one of all worlds says something of each.
-               AND NOT EXISTS (SELECT FROM jsonb_each(filters) f WHERE i.labels ? f.key AND NOT CASE jsonb_typeof(f.value) WHEN 'array' THEN f.value
-                               ELSE jsonb_build_array(f.value) END @> jsonb_build_array(i.labels -> f.key))
+               AND tally_internal._speaks_of(COALESCE((SELECT t.filter FROM tally.thresholds t WHERE t.id = i.threshold_id), '{}') || i.labels, filters)
              ORDER BY n LIMIT COALESCE((panel ->> 'limit')::int, 20)) x
 $$;
 COMMENT ON FUNCTION tally_internal._panel_incidents(jsonb, jsonb, text, text, timestamptz) IS
 'Incidents that opened in the range or are open still, newest first, as far as the reader sees them; each leads to its page.';
 
-CREATE OR REPLACE FUNCTION tally_internal._panel_slo(panel jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION tally_internal._panel_slo(panel jsonb, filters jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('columns', '{threshold,state,where,value,condition,severity,who}'::text[], 'nothing', 'No limits here.',
                               'rows', COALESCE(jsonb_agg(x.cells ORDER BY x.n), '[]'))
@@ -105,10 +111,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                        t.responsible) AS cells,
                    row_number() OVER (ORDER BY COALESCE(s.state, 'z'), t.severity, t.name, s.labels) AS n
               FROM tally.thresholds t LEFT JOIN tally.threshold_states s ON s.threshold_id = t.id AND s.kind = 'breach'
-             WHERE panel ->> 'area' IS NULL OR t.area = panel ->> 'area'
+             WHERE (panel ->> 'area' IS NULL OR t.area = panel ->> 'area')
+               AND tally_internal._speaks_of(COALESCE(t.filter, '{}') || COALESCE(s.labels, '{}'), filters)
              ORDER BY n LIMIT COALESCE((panel ->> 'limit')::int, 20)) x
 $$;
-COMMENT ON FUNCTION tally_internal._panel_slo(jsonb) IS 'Thresholds with their present states, firing ones first, as far as the reader sees them.';
+COMMENT ON FUNCTION tally_internal._panel_slo(jsonb, jsonb) IS
+'Thresholds with their present states, firing ones first, as far as the reader sees them and as they say something under the filters.';
 
 CREATE OR REPLACE FUNCTION tally_internal._panel_status(board tally.boards) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -137,8 +145,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('columns', CASE WHEN panel ? 'experiment' THEN '{}'::text[] ELSE '{experiment}' END
                                                         || '{metric,arm,units,value,change,verdict}'::text[], 'nothing', 'No experiments here.',
                               'rows', COALESCE(jsonb_agg(x.cells ORDER BY x.n), '[]'),
-                              'note', CASE WHEN filters - 'experiment' <> '{}' THEN
-                                  'An experiment is judged as a whole: of the filters only experiment counts here.' END)
+                              'note', CASE WHEN filters - 'experiment' - ARRAY(SELECT e.definition ->> 'arm' FROM tally.experiments e) <> '{}' THEN
+                                  'An experiment is judged as a whole: of the filters only experiment and the column of its arms count here.' END)
       FROM (SELECT CASE WHEN panel ? 'experiment' THEN l ELSE jsonb_build_array(tally_internal._called(e)) || l END AS cells,
                    row_number() OVER (ORDER BY e.created_at DESC, e.name, o) AS n
               FROM tally.experiments e
@@ -147,6 +155,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                -- A board that is filtered by experiment means the key that events carry.
                AND (NOT filters ? 'experiment'
                     OR COALESCE(e.definition ->> 'experiment_key', e.name) = ANY (tally_internal._filter_values(filters -> 'experiment')))
+               AND (l ->> 1 IS NULL OR NOT filters ? (e.definition ->> 'arm')
+                    OR l ->> 1 = ANY (tally_internal._filter_values(filters -> (e.definition ->> 'arm'))))
              ORDER BY n LIMIT COALESCE((panel ->> 'limit')::int, 60)) x
 $$;
 COMMENT ON FUNCTION tally_internal._panel_experiments(jsonb, jsonb, timestamptz) IS

@@ -3,8 +3,9 @@
 -- quest nodes, age of the session), and the small rollups that answer whole ranges.
 
 -- step: rollup awf_balance_hourly
+SELECT awf_with_columns('awf_balance_hourly', '["locale", "model"]');
 SELECT tally.create_rollup('awf_balance_hourly', source => 'analytics_events', time_column => 'event_time', bucket => '1 hour',
-    dimensions => '["world", "adventure", "experiment", "variation"]',
+    dimensions => '["world", "adventure", "experiment", "variation", "locale", "model"]',
     measures => '{
         "ttk":                  "tally.tdigest((meta ->> ''ttk_seconds'')::float8)",
         "fights":               "count(*) FILTER (WHERE event_type = ''combat'')",
@@ -35,20 +36,44 @@ SELECT tally.create_rollup('awf_balance_hourly', source => 'analytics_events', t
     description => 'Balance, narrative health, party and world simulation per hour.');
 
 -- step: rollup awf_balance_daily
+SELECT awf_with_columns('awf_balance_daily', '["locale", "model"]');
 SELECT tally.create_rollup('awf_balance_daily', source => 'awf_balance_hourly', bucket => '1 day', schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
     description => 'Balance, narrative health, party and world simulation per day: the hours, merged.');
 
+-- step: rollup awf_adventure_balance_hourly
+-- Boards ask mostly without a filter, or for a world or an adventure. Locale and model make five times the rows, which these two spare them.
+SELECT tally.create_rollup('awf_adventure_balance_hourly', source => 'awf_balance_hourly', bucket => '1 hour', dimensions => '["world", "adventure"]',
+    schedule => awf_schedule('METRICS_ROLLUP_HOURLY_CRON'),
+    description => 'Balance, narrative health, party and world simulation per hour and adventure: the cells of awf_balance_hourly, merged.');
+
+-- step: rollup awf_adventure_balance_daily
+SELECT tally.create_rollup('awf_adventure_balance_daily', source => 'awf_adventure_balance_hourly', bucket => '1 day',
+    schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
+    description => 'Balance, narrative health, party and world simulation per day and adventure: the hours, merged.');
+
 -- step: rollup awf_nodes_hourly
+SELECT awf_with_columns('awf_nodes_hourly', '["world", "locale", "variation", "model"]');
 SELECT tally.create_rollup('awf_nodes_hourly', source => 'analytics_events', time_column => 'event_time', bucket => '1 hour',
-    dimensions => '["adventure", {"node": "meta ->> ''node''"}]',
+    dimensions => '["adventure", {"node": "meta ->> ''node''"}, "world", "locale", "variation", "model"]',
     measures => '{"choices": "count(*) FILTER (WHERE event_type = ''choice'')", "stuck": "count(*) FILTER (WHERE event_type = ''stuck'')", "sessions": '
         '"tally.hll(session_id)"}',
     "where" => $w$event_type IN ('choice', 'stuck') AND meta ->> 'node' IS NOT NULL$w$, schedule => awf_schedule('METRICS_ROLLUP_HOURLY_CRON'),
     description => 'Choices, stuck signals and sessions per quest node.');
 
 -- step: rollup awf_nodes_daily
+SELECT awf_with_columns('awf_nodes_daily', '["world", "locale", "variation", "model"]');
 SELECT tally.create_rollup('awf_nodes_daily', source => 'awf_nodes_hourly', bucket => '1 day', schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
                            description => 'Choices, stuck signals and sessions per quest node and day: the hours, merged.');
+
+-- step: rollup awf_adventure_nodes_hourly
+SELECT tally.create_rollup('awf_adventure_nodes_hourly', source => 'awf_nodes_hourly', bucket => '1 hour', dimensions => '["adventure", "node"]',
+    schedule => awf_schedule('METRICS_ROLLUP_HOURLY_CRON'),
+    description => 'Choices, stuck signals and sessions per hour, adventure and quest node: the cells of awf_nodes_hourly, merged.');
+
+-- step: rollup awf_adventure_nodes_daily
+SELECT tally.create_rollup('awf_adventure_nodes_daily', source => 'awf_adventure_nodes_hourly', bucket => '1 day',
+    schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
+    description => 'Choices, stuck signals and sessions per day, adventure and quest node: the hours, merged.');
 
 -- step: rollup awf_session_age_hourly
 SELECT tally.create_rollup('awf_session_age_hourly', source => 'analytics_events', time_column => 'event_time', bucket => '1 hour',

@@ -32,7 +32,7 @@ SELECT tally.create_board('awf_overview', 'Overview', place => 10, since => '24 
 ]$p$);
 
 -- step: board awf_narrative
-SELECT tally.create_board('awf_narrative', 'Narrative health', place => 20, since => '14 days', variables => '{adventure}',
+SELECT tally.create_board('awf_narrative', 'Narrative health', place => 20, since => '14 days', variables => '{world,adventure,locale,variation,model}',
     description => 'Where do players stop? Quest nodes, the way to completion, dialogue.', panels => $p$[
     {"title": "Start to completion", "metrics": ["funnel_start", "funnel_first_choice", "funnel_first_npc_join", "funnel_first_craft",
      "funnel_first_vendor", "funnel_first_boss", "funnel_completion"], "picture": "funnel", "description": "Sessions that came so far, in order.",
@@ -63,7 +63,7 @@ SELECT tally.create_board('awf_narrative', 'Narrative health', place => 20, sinc
 ]$p$);
 
 -- step: board awf_economy
-SELECT tally.create_board('awf_economy', 'Economy', place => 30, since => '14 days', variables => '{world,adventure,variation}',
+SELECT tally.create_board('awf_economy', 'Economy', place => 30, since => '14 days', variables => '{world,adventure,locale,variation,model}',
     description => 'Does gold keep its worth? What players receive, pay and make.', panels => $p$[
     {"title": "Gold in and out", "metrics": ["gold_inflow", "gold_outflow"], "bucket": "6 hours", "description": "What players received and paid.",
      "why": "More in than out, for long, makes every price too low.", "do": "Let players pay more before you lower rewards."},
@@ -85,7 +85,7 @@ SELECT tally.create_board('awf_economy', 'Economy', place => 30, since => '14 da
 ]$p$);
 
 -- step: board awf_party
-SELECT tally.create_board('awf_party', 'Party and NPCs', place => 40, since => '14 days', variables => '{world,adventure,variation}',
+SELECT tally.create_board('awf_party', 'Party and NPCs', place => 40, since => '14 days', variables => '{world,adventure,locale,variation,model}',
     description => 'Whom do players take along, and does it help?', panels => $p$[
     {"title": "NPCs that joined", "metric": "party_recruits_rate", "picture": "stat", "width": 4,
      "why": "Companions keep players.", "do": "Look at the world that recruits least."},
@@ -105,7 +105,7 @@ SELECT tally.create_board('awf_party', 'Party and NPCs', place => 40, since => '
 ]$p$);
 
 -- step: board awf_sim
-SELECT tally.create_board('awf_sim', 'World simulation', place => 50, since => '14 days', variables => '{world,adventure,variation}',
+SELECT tally.create_board('awf_sim', 'World simulation', place => 50, since => '14 days', variables => '{world,adventure,locale,variation,model}',
     description => 'Does the world live, and within bounds?', panels => $p$[
     {"title": "Events triggered", "metric": "event_trigger_rate", "by": ["world"], "bucket": "1 day",
      "description": "Checks of a world event that triggered it.",
@@ -127,7 +127,7 @@ SELECT tally.create_board('awf_sim', 'World simulation', place => 50, since => '
 ]$p$);
 
 -- step: board awf_experiments
-SELECT tally.create_board('awf_experiments', 'Experiments', place => 60, since => '30 days', variables => '{world,adventure,experiment}',
+SELECT tally.create_board('awf_experiments', 'Experiments', place => 60, since => '30 days', variables => '{world,adventure,locale,experiment,variation,model}',
     description => 'What do the arms of experiments change?', panels => $p$[
     {"title": "Arms side by side", "metrics": ["turns", "p95_latency_ms", "fallback_rate", "retry_rate", "stuck_rate", "avg_in_tokens"],
      "picture": "table", "by": ["experiment", "variation"], "width": 12,

@@ -1,8 +1,9 @@
 -- Owns: what the pack awf gives per turn beside its rollup tables: economy velocity, loot, soft-lock hints, ticks of the world's simulation, token budget.
 
 -- step: rollup awf_pace_hourly
+SELECT awf_with_columns('awf_pace_hourly', '["locale"]');
 SELECT tally.create_rollup('awf_pace_hourly', source => 'analytics_events', time_column => 'event_time', bucket => '1 hour',
-    dimensions => '["world", "adventure", "model", "experiment", "variation"]',
+    dimensions => '["world", "adventure", "model", "experiment", "variation", "locale"]',
     measures => '{
         "turns":          "count(*) FILTER (WHERE event_type = ''turn'')",
         "tokens":         "tally.tdigest(tokens_in + tokens_out)",
@@ -17,8 +18,14 @@ SELECT tally.create_rollup('awf_pace_hourly', source => 'analytics_events', time
     description => 'Economy, loot, hints, tokens and simulation beside the turns of the same hour.');
 
 -- step: rollup awf_pace_daily
+SELECT awf_with_columns('awf_pace_daily', '["locale"]');
 SELECT tally.create_rollup('awf_pace_daily', source => 'awf_pace_hourly', bucket => '1 day', schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
     description => 'Economy, loot, hints, tokens and simulation per day: the hours, merged.');
+
+-- step: rollup awf_adventure_pace_daily
+SELECT tally.create_rollup('awf_adventure_pace_daily', source => 'awf_pace_daily', bucket => '1 day', dimensions => '["world", "adventure", "variation"]',
+    schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
+    description => 'Economy, loot, hints, tokens and simulation per day, adventure and arm: the cells of awf_pace_daily, merged.');
 
 -- step: metric econ_velocity
 SELECT tally.create_metric('econ_velocity', 'awf_pace_hourly', 'coalesce(gold, 0) / nullif(turns, 0)', unit => 'gold',

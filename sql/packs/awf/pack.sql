@@ -5,6 +5,7 @@
 \ir source.sql
 \ir settings.sql
 \ir apply.sql
+\ir wider.sql
 \ir watched.sql
 \ir rollups.sql
 \ir balance.sql

@@ -51,6 +51,7 @@ SELECT tally.create_rollup('awf_gameplay_daily', source => 'awf_gameplay_hourly'
     description => 'Economy, party, dialogue and world simulation per day: the hours, merged.');
 
 -- step: rollup awf_sessions
+SELECT awf_with_columns('awf_sessions', '[]', '{"first_locale": "tally.first(locale, event_time)", "first_model": "tally.first(model, event_time)"}');
 SELECT tally.create_rollup('awf_sessions', source => 'analytics_events', time_column => 'session_started_at', bucket => '1 hour',
     dimensions => '["session_id", "adventure", "world", "experiment", "variation"]',
     measures => '{
@@ -60,15 +61,20 @@ SELECT tally.create_rollup('awf_sessions', source => 'analytics_events', time_co
         "first_craft_at":    "min(event_time) FILTER (WHERE event_type = ''craft'')",
         "first_vendor_at":   "min(event_time) FILTER (WHERE event_type = ''vendor'')",
         "first_boss_at":     "min(event_time) FILTER (WHERE event_type = ''boss'')",
-        "completion_at":     "min(event_time) FILTER (WHERE event_type = ''completion'')"}',
+        "completion_at":     "min(event_time) FILTER (WHERE event_type = ''completion'')",
+        "first_locale":      "tally.first(locale, event_time)",
+        "first_model":       "tally.first(model, event_time)"}',
     "where" => $w$event_type IN ('start', 'choice', 'npc_join', 'craft', 'vendor', 'boss', 'completion')$w$,
     schedule => awf_schedule('METRICS_ROLLUP_HOURLY_CRON'),
     description => 'When each session first took each step of the funnel, in the hour it started.');
 
 -- step: rollup awf_funnel_daily
 -- A session has reached step k when it took steps 1 to k and their first times do not decrease.
+-- Its locale and model are those at its first step: a session that changes its model is one session.
+SELECT awf_with_columns('awf_funnel_daily', '[{"locale": "tally.value_text(first_locale)"}, {"model": "tally.value_text(first_model)"}]');
 SELECT tally.create_rollup('awf_funnel_daily', source => 'awf_sessions', bucket => '1 day',
-    dimensions => '["adventure", "world", "experiment", "variation"]',
+    dimensions => '["adventure", "world", "experiment", "variation", {"locale": "tally.value_text(first_locale)"}, '
+                  '{"model": "tally.value_text(first_model)"}]',
     measures => '{
         "start_count":          "count(*) FILTER (WHERE start_at IS NOT NULL)",
         "first_choice_count":   "count(*) FILTER (WHERE start_at <= first_choice_at)",

@@ -111,17 +111,26 @@ part_capture() {
     table_into rollup.md capture
 }
 
-# pgbench_of TABLE CLIENTS SECONDS: transactions a second, of one row each, at times that go on as a clock does.
+# pgbench_of TABLE CLIENTS SECONDS [OPTION…]: transactions a second, of one row each, at times that go on as a clock does.
 pgbench_of() {
-    PGOPTIONS='-c synchronous_commit=off -c client_min_messages=warning' pgbench -n -c "$2" -j "$2" -T "$3" -M prepared -f - \
+    PGOPTIONS='-c synchronous_commit=off -c client_min_messages=warning' pgbench -n -c "$2" -j "$2" -T "$3" "${@:4}" -M prepared -f - \
         "$db" 2>/dev/null <<SQL | sed -n 's/^tps = \([0-9.]*\).*/\1/p'
 \set n random(0, 7)
 INSERT INTO bench.$1 VALUES (clock_timestamp(), 'kind ' || :n, :n, :n);
 SQL
 }
 
+# p99_of TABLE CLIENTS SECONDS RATE: the milliseconds within which 99 of 100 such transactions end, at so many a second.
+p99_of() {
+    local logs
+    logs=$(mktemp -d)
+    pgbench_of "$1" "$2" "$3" --rate="$4" --log --log-prefix="$logs/t" >/dev/null
+    cat "$logs"/t* | cut -d ' ' -f 3 | sort -n | awk '{ took[NR] = $1 } END { print took[int(NR * 0.99 + 0.5)] / 1000 }'
+    rm -r "$logs"
+}
+
 part_writers() {
-    local round way worker tps
+    local round way worker tps p99 half=''
     fresh
     sql -c "CALL load(${sizes[0]})" -c "SELECT tally.create_rollup('hourly', 'events', 'at', '1 hour', '[\"kind\"]',
         '{\"n\": \"count(*)\", \"total\": \"sum(amount)\"}', with_data => true)" >/dev/null
@@ -133,16 +142,21 @@ part_writers() {
                 worker=$!
             fi
             tps=$(pgbench_of events 2 "$seconds")
+            half=${half:-$(awk -v tps="$tps" 'BEGIN { printf "%d", tps / 2 }')}
+            p99=$(p99_of events 2 "$seconds" "$half")
             if [ $way = with ]; then
                 kill "$worker"
                 wait "$worker" || :
             fi
-            sql -c "INSERT INTO took VALUES ('$way', $round, $tps)" -c "SELECT tally.refresh()" >/dev/null
+            sql -c "INSERT INTO took VALUES ('$way', $round, $tps), ('p99 $way', $round, $p99)" -c "SELECT tally.refresh()" >/dev/null
         done
     done
-    table_head "two writers, one row a transaction, $seconds s each" 'transactions/s' ratio aim
-    table_rows "SELECT 'without refreshes', round(bench.of('without')::numeric), '', ''"
+    table_head "two writers, one row a transaction, $seconds s each" got ratio aim
+    table_rows "SELECT 'transactions/s without refreshes', round(bench.of('without')::numeric), '', ''"
     table_rows "SELECT 'with a refresh every second', round(bench.of('with')::numeric), round((bench.of('with') / bench.of('without'))::numeric, 3), 0.90"
+    table_rows "SELECT 'ms of the 99th of 100 at half that load ($half/s), without refreshes', round(bench.of('p99 without')::numeric, 2), '', ''"
+    table_rows "SELECT 'with a refresh every second', round(bench.of('p99 with')::numeric, 2),
+                       round((bench.of('p99 with') / bench.of('p99 without'))::numeric, 3), 1.10"
     table_into rollup.md writers
     [ "$(sql -c "SELECT sum(n) = (SELECT count(*) FROM events) FROM hourly")" = t ] || { echo "bench/rollup: the rollup lost rows" >&2; exit 1; }
     echo

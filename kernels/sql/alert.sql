@@ -127,6 +127,11 @@ DECLARE
     op      text := condition ->> 'op';
     holds   boolean;
 BEGIN
+    IF condition ->> 'kind' IN ('compare', 'absent', 'baseline', 'change', 'rate', 'burn', 'robust_z', 'poisson') IS NOT TRUE THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('expected a rule with a condition as tally.parse_condition() gives it, got %s', COALESCE(condition::text, 'none')),
+            DETAIL = 'The rule of a threshold is stored as JSON. Somebody has changed it.', HINT = 'SELECT tally.parse_condition(''> 2500'');';
+    END IF;
     IF (sample ->> 'error')::boolean THEN verdict := 'error'; RETURN; END IF;
     IF (sample ->> 'missing')::boolean THEN verdict := 'missing'; RETURN; END IF;
     IF condition ->> 'kind' = 'absent' THEN

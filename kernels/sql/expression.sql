@@ -66,7 +66,12 @@ BEGIN
     -- A view is analysed and not run. Undone with its block, it leaves nothing behind.
     BEGIN
         PERFORM set_config('search_path', path, true);
-        EXECUTE pg_catalog.format(E'CREATE TEMPORARY VIEW _tally_parsed AS %s\n', body);
+        BEGIN
+            EXECUTE pg_catalog.format(E'CREATE TEMPORARY VIEW _tally_parsed AS %s\n', body);
+        EXCEPTION WHEN duplicate_column THEN
+            -- Two columns of a query may have one name, those of a view may not.
+            EXECUTE pg_catalog.format(E'CREATE TEMPORARY VIEW _tally_parsed AS SELECT FROM (%s\n) AS q', body);
+        END;
         SELECT r.ev_action::pg_catalog.text INTO tree FROM pg_catalog.pg_rewrite r
          WHERE r.ev_class OPERATOR(pg_catalog.=) pg_catalog.to_regclass('pg_temp._tally_parsed')::pg_catalog.oid;
         RAISE EXCEPTION USING ERRCODE = 'TL001', MESSAGE = 'undone';

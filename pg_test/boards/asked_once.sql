@@ -64,7 +64,7 @@ SELECT tally.create_board('broken', 'Broken', '[{"title": "Good", "relation": "b
     {"title": "Bad", "relation": "broken", "columns": ["place", "impossible"], "picture": "stat"}]');
 SELECT results_eq($$SELECT p ->> 'title', jsonb_array_length(p -> 'rows'), p #>> '{error,message}' FROM pg_temp.panels('broken', '{}') p$$,
     $$VALUES ('Good', 6, NULL), ('Bad', 0, 'division by zero')$$, 'a column that fails takes its panel with it, and no other');
-CREATE ROLE tally_asks_once;
+CREATE ROLE tally_asks_once ROLE CURRENT_USER;
 GRANT USAGE ON SCHEMA public TO tally_asks_once;
 GRANT SELECT (place, failed) ON jobs TO tally_asks_once;
 SELECT tally.create_board('columns', 'Columns', '[{"title": "Granted", "relation": "jobs", "columns": ["place", "failed"], "picture": "stat"},

@@ -43,7 +43,7 @@ SELECT is_empty($$SELECT name, title FROM targets WHERE title NOT IN ('How fresh
     'every panel obeys every variable');
 
 -- The viewer.
-CREATE ROLE tally_viewer_85;
+CREATE ROLE tally_viewer_85 ROLE CURRENT_USER;
 GRANT USAGE ON SCHEMA public TO tally_viewer_85;
 DO $$
 DECLARE

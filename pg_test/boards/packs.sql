@@ -66,7 +66,7 @@ SELECT is_empty($$SELECT w.board, w.filter FROM (VALUES ('awf_%', '{world,advent
     'each board has the filters that its document asks for');
 
 -- A viewer with what the guides grant: the schemas, the relations of the board, the rollups and their live views.
-CREATE ROLE tally_viewer_86;
+CREATE ROLE tally_viewer_86 ROLE CURRENT_USER;
 GRANT USAGE ON SCHEMA game, operators, control, product, publishing TO tally_viewer_86;
 DO $$
 DECLARE

@@ -12,7 +12,7 @@ SELECT tally.create_rollup('visits_hourly', 'visits', 'at', '1 hour', dimensions
 SELECT tally.create_metric('visit_count', 'visits_hourly', 'visits');
 SELECT tally.create_release('visits_released', 'visits_hourly', dimensions => '{world,kind}', measures => '{visits}', bucket => '1 day', settle => '6 hours');
 SELECT count(*) FROM tally.refresh_release('visits_released', as_of => '2025-03-31 06:00Z');
-CREATE ROLE boards_released_reader;
+CREATE ROLE boards_released_reader ROLE CURRENT_USER;
 GRANT USAGE ON SCHEMA public TO boards_released_reader;
 GRANT SELECT ON visits_released TO boards_released_reader;
 SELECT tally.create_board('released', 'What is released', variables => '{world,kind}', since => '2 days', panels => '[

@@ -58,7 +58,7 @@ SELECT throws_ok($$SELECT tally.create_board('x', 'X', '[{"title": "a", "retenti
 SELECT throws_ok($$SELECT tally.create_board('x', 'X', '[{"title": "a", "retention": "coming_back", "picture": "line"}]')$$, '22023', NULL, 'no line');
 SELECT throws_ok($$SELECT tally.create_board('x', 'X', '[{"title": "a", "retention": "coming_back"}]', variables => '{colour}')$$, '42703', NULL,
     'a variable that it lacks');
-CREATE ROLE retention_viewer;
+CREATE ROLE retention_viewer ROLE CURRENT_USER;
 GRANT USAGE ON SCHEMA back TO retention_viewer;
 GRANT EXECUTE ON FUNCTION panel(text, jsonb, text) TO retention_viewer;
 SET ROLE retention_viewer;

@@ -3,7 +3,7 @@ SELECT no_plan();
 SET client_min_messages = warning;
 CREATE SCHEMA game;
 SELECT tally.install_pack('awf', 'game');
-CREATE ROLE saved_people;
+CREATE ROLE saved_people ROLE CURRENT_USER;
 GRANT USAGE ON SCHEMA game TO saved_people;
 GRANT SELECT, INSERT, UPDATE, DELETE ON game.awf_dashboard_views TO saved_people;
 \set ann '11111111-1111-1111-1111-111111111111'

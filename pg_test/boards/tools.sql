@@ -41,7 +41,7 @@ SELECT tally.create_board('odd one', 'Odd', variables => '{"the $world",model}',
     {"title": "Signs of rows", "relation": "events", "columns": ["at", "{{c}} -- [[d]]"], "time": "at", "order": "{{c}} -- [[d]]", "limit": 5},
     {"title": "Rows of none", "relation": "events", "columns": ["ms"], "time": "at", "where": {"the $world": [null, "it''s"], "n": ["(none)", "3"]}},
     {"title": "Signs of limits", "slo": true, "area": "an area {{a}} -- [[b]]"}]');
-CREATE ROLE tools_viewer;
+CREATE ROLE tools_viewer ROLE CURRENT_USER;
 GRANT USAGE ON SCHEMA "odd $schema" TO tools_viewer;
 GRANT SELECT ON "odd $schema".hourly_live, "odd $schema".dhaka_live, "odd $schema".events TO tools_viewer;
 CREATE TEMP TABLE files AS SELECT 'superset' AS tool, path, content::jsonb AS c FROM tally.superset_files() UNION ALL SELECT 'metabase', path,

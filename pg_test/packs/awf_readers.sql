@@ -113,7 +113,7 @@ SELECT results_eq($$SELECT x ->> 'locale',
 SELECT matches(tally.csv(metrics_timeseries('turns', 'day', since => '2025-03-29', until => '2025-03-30', by => '{world}')),
     E'^bucket,world,turns\r\n2025-03-29T00:00:00\\+00:00,\\(none\\),\\d+\r\n', 'and all of it is CSV');
 
-CREATE ROLE awf_viewer;
+CREATE ROLE awf_viewer ROLE CURRENT_USER;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO awf_viewer;
 SET ROLE awf_viewer;
 SELECT lives_ok('SELECT metrics_overview(''2025-03-29'', ''2025-03-30''), metrics_kpis(since => ''2025-03-29'', until => ''2025-03-30'')',

@@ -193,7 +193,7 @@ SELECT is((SELECT string_agg(format('%s.%s', c.relname, a.attname), ', ') FROM p
                 'v') AND (c.relname LIKE 'control%' OR c.relname IN ('decision_log', 'dashboard_facts'))
                 AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid, 'pg_class') IS NULL)),
           NULL, 'every relation of the pack and every column of it has a comment');
-CREATE ROLE control_reader_pb;
+CREATE ROLE control_reader_pb ROLE CURRENT_USER;
 SELECT format('GRANT SELECT ON %I TO control_reader_pb', s.name) FROM tally.pack_steps s WHERE s.pack = 'operator_control_center' AND s.kind = 'view' \gexec
 SET ROLE control_reader_pb;
 SELECT lives_ok(format('SELECT * FROM %I', s.name), 'a reader with SELECT alone reads ' || s.name) FROM tally.pack_steps s

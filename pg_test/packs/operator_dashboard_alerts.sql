@@ -105,7 +105,7 @@ SELECT is((SELECT min(target) FROM operator_slo WHERE slo = 'worker heartbeat fr
     (SELECT substr(condition, 3)::numeric FROM operator_alerts WHERE alert = 'operator worker heartbeat'), 'worker heartbeat: one number');
 
 -- A reader --------------------------------------------------------------------------------------------------------------------------
-CREATE ROLE operator_reader_pb;
+CREATE ROLE operator_reader_pb ROLE CURRENT_USER;
 GRANT USAGE ON SCHEMA ops TO operator_reader_pb;
 SET ROLE operator_reader_pb;
 SELECT is_empty('SELECT FROM ops.operator_incident_rows()', 'who may not read the feed sees no incident through its function either');

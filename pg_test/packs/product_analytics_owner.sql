@@ -49,7 +49,7 @@ SELECT lives_ok($$INSERT INTO app.analytics_event_types VALUES ('no_such_type', 
     VALUES ('2025-03-03', 'no_such_type')$$, 'a type of one''s own');
 
 -- A reader needs SELECT on the views and nothing else.
-CREATE ROLE product_reader;
+CREATE ROLE product_reader ROLE CURRENT_USER;
 GRANT USAGE ON SCHEMA app TO product_reader;
 SELECT count(*) FROM (SELECT format('GRANT SELECT ON %s TO product_reader', oid::regclass) AS q FROM pg_class WHERE relnamespace = 'app'::regnamespace
     AND relkind = 'v' AND relname LIKE 'product\_%') g, LATERAL (SELECT message_of(g.q)) x;

@@ -8,7 +8,7 @@ SET timezone = 'UTC';
 SELECT bag_eq($$SELECT DISTINCT s.pack::text, m[1] FROM tally.pack_steps s, regexp_matches(s.statement, 'tally\.(?:hll|topk)\((\w+)', 'g') m
     WHERE s.kind = 'rollup'$$, $$VALUES ('awf', 'session_id'), ('awf', 'meta'), ('product_analytics', 'user_id'), ('publisher', 'artifact_uri')$$,
     'distinct counts and most frequent values');
-DO $$ BEGIN CREATE ROLE keyed_users_writer; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN CREATE ROLE keyed_users_writer ROLE CURRENT_USER; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
 CREATE SCHEMA shop;
 SELECT tally.install_pack('product_analytics', target_schema => 'shop');
 SET search_path = shop, public;

@@ -231,7 +231,7 @@ SELECT results_eq($$SELECT tally.number(v) FROM (VALUES ('5.5'::jsonb), ('"5"'),
     'VALUES (5.5::float8), (NULL), (NULL), (NULL), (NULL), (0), (NULL)', 'number() never fails');
 
 -- Readers, and the end.
-CREATE ROLE publisher_reader;
+CREATE ROLE publisher_reader ROLE CURRENT_USER;
 SELECT count(*) FROM (SELECT format('GRANT SELECT ON %s TO publisher_reader', to_regclass(name)) AS q FROM tally.pack_steps WHERE pack = 'publisher'
     AND kind = 'view') g, LATERAL message_of(g.q) m;
 SELECT array_agg(name) AS views FROM tally.pack_steps WHERE pack = 'publisher' AND kind = 'view' \gset

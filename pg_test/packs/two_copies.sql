@@ -4,7 +4,7 @@ SELECT no_plan();
 SET client_min_messages = warning;
 SET jit = off;
 DROP ROLE IF EXISTS two_reader;
-CREATE ROLE two_reader;
+CREATE ROLE two_reader ROLE CURRENT_USER;
 CREATE SCHEMA one; CREATE SCHEMA two; CREATE SCHEMA market;
 SELECT tally.generate_awf(3000, seed => 1, until => date_trunc('hour', now()), span => '2 days', target_schema => 'one');
 SELECT tally.generate_awf(2000, seed => 2, until => date_trunc('hour', now()), span => '2 days', target_schema => 'two');

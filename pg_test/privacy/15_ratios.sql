@@ -16,7 +16,7 @@ SELECT tally.create_release('seen', 'by_hour', '{world,kind}', '{n}', bucket => 
 SELECT * FROM tally.refresh_release('seen', '2026-01-02 01:00Z');
 CREATE TEMP TABLE hidden AS SELECT world, kind, hidden FROM seen WHERE world IS NOT NULL AND kind IS NOT NULL;
 GRANT SELECT ON hidden TO PUBLIC;
-CREATE ROLE tally_test_15_reader;
+CREATE ROLE tally_test_15_reader ROLE CURRENT_USER;
 GRANT tally_test_15_reader TO CURRENT_USER;
 GRANT SELECT ON seen TO tally_test_15_reader;
 SET ROLE tally_test_15_reader;

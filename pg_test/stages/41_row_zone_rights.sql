@@ -3,7 +3,7 @@ SELECT no_plan();
 \ir ../message_of.psql
 SET client_min_messages = warning;
 CREATE TABLE pings (tenant text, zone text, at timestamptz);
-CREATE ROLE row_zone_writer;
+CREATE ROLE row_zone_writer ROLE CURRENT_USER;
 CREATE SCHEMA theirs AUTHORIZATION row_zone_writer;
 GRANT SELECT, INSERT, TRIGGER ON pings TO row_zone_writer;
 SET ROLE row_zone_writer;

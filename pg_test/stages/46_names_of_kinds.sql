@@ -116,7 +116,7 @@ SET search_path = kinds_b, public;
 SELECT is((SELECT (state, message, hint)::text FROM message_of($$SELECT tally.create_release('shown', 'daily', '{kind}', '{n}', k => 4)$$)),
     $$(42710,"release 'shown' exists already with another definition","SELECT tally.drop_release('kinds_b.shown');$$
     || $$  -- buckets that are published already stay unpublished under the new one")$$, 'a hint names the one of the schema');
-CREATE ROLE kinds_reader;
+CREATE ROLE kinds_reader ROLE CURRENT_USER;
 SELECT is(tally.grant_access('viewer', 'kinds_reader', 'shown'), '{"SELECT on kinds_b.shown"}'::text[], 'access is given to the one of the caller''s schema');
 SELECT is(tally.revoke_access('kinds_reader'), '{"SELECT on kinds_b.shown"}'::text[], 'and to no other');
 DROP OWNED BY kinds_reader;
@@ -167,7 +167,7 @@ SELECT is((SELECT string_agg(m.state || ' ' || m.message, '; ' ORDER BY n)
     || '42P09 channel ''ops'' must be one, got 2 of that name; 42P09 inhibition ''calm'' must be one, got 2 of that name',
     'where nothing decides, nothing is done');
 -- A role that sees none of these has a channel of its own, whose bare name is clear to it.
-CREATE ROLE kinds_other;
+CREATE ROLE kinds_other ROLE CURRENT_USER;
 GRANT USAGE ON SCHEMA kinds_b, public TO kinds_other;
 SET ROLE kinds_other;
 SELECT is((SELECT state FROM message_of($$SELECT tally.drop_channel('kinds_b.ops')$$)), '42704', 'a channel of another role is none');

@@ -68,7 +68,7 @@ SELECT tally.create_rollup('same', 'team_a.events', 'at', '1 day', measures => '
 SELECT tally.create_rollup('team_b.same', 'team_a.events', 'at', '1 day', measures => '{"n": "count(*)"}', dimensions => '["ok"]');
 SELECT bag_eq($$SELECT stxnamespace::regnamespace::text FROM pg_statistic_ext WHERE stxname = 'same_tally_groups'$$, ARRAY['team_a', 'team_b'],
     'each has its statistics');
-CREATE ROLE names_taker; GRANT USAGE, CREATE ON SCHEMA team_a, team_b TO names_taker; GRANT SELECT, TRIGGER ON team_a.events TO names_taker;
+CREATE ROLE names_taker ROLE CURRENT_USER; GRANT USAGE, CREATE ON SCHEMA team_a, team_b TO names_taker; GRANT SELECT, TRIGGER ON team_a.events TO names_taker;
 SELECT tally.set_owner('team_b.same', 'names_taker');
 SELECT bag_eq($$SELECT stxnamespace::regnamespace::text, stxowner::regrole::text FROM pg_statistic_ext WHERE stxname = 'same_tally_groups'$$,
     $$VALUES ('team_a', 'postgres'), ('team_b', 'names_taker')$$, 'a new owner gets those of his rollup, and no others');
@@ -131,7 +131,7 @@ SELECT is((SELECT state FROM message_of($$SELECT tally.metric_value('team_b.shar
 
 -- Thresholds, probes, tasks and boards: the same rules.
 DROP ROLE IF EXISTS names_other;
-CREATE ROLE names_other; GRANT USAGE ON SCHEMA team_a, team_d TO names_other;
+CREATE ROLE names_other ROLE CURRENT_USER; GRANT USAGE ON SCHEMA team_a, team_d TO names_other;
 SET search_path = team_a, public;
 SELECT tally.create_threshold('high', 'share', '> 0.9');
 SELECT tally.create_probe('beat', 'SELECT 1 AS value');

@@ -3,9 +3,9 @@
 SELECT no_plan();
 SET client_min_messages = error;
 DROP ROLE IF EXISTS hints_one, hints_two, hints_gone;
-CREATE ROLE hints_one;
-CREATE ROLE hints_two;
-CREATE ROLE hints_gone;
+CREATE ROLE hints_one ROLE CURRENT_USER;
+CREATE ROLE hints_two ROLE CURRENT_USER;
+CREATE ROLE hints_gone ROLE CURRENT_USER;
 GRANT CREATE, USAGE ON SCHEMA public TO hints_one, hints_two, hints_gone;
 CREATE SCHEMA apart;
 GRANT USAGE ON SCHEMA apart TO hints_one;

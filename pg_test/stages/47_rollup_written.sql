@@ -2,7 +2,7 @@
 SELECT no_plan();
 SET client_min_messages = error;
 DROP ROLE IF EXISTS tally_written_anon;
-CREATE ROLE tally_written_anon;
+CREATE ROLE tally_written_anon ROLE CURRENT_USER;
 CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO tally_written_anon;
 ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT ALL ON TABLES TO tally_written_anon, PUBLIC;
 ALTER DEFAULT PRIVILEGES IN SCHEMA tally GRANT ALL ON TABLES TO tally_written_anon;

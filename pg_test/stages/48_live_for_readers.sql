@@ -3,7 +3,7 @@
 SELECT no_plan();
 SET client_min_messages = error;
 DROP ROLE IF EXISTS live_views_reader;
-CREATE ROLE live_views_reader;
+CREATE ROLE live_views_reader ROLE CURRENT_USER;
 REVOKE USAGE ON SCHEMA tally, tally_internal FROM PUBLIC;
 REVOKE SELECT ON ALL TABLES IN SCHEMA tally FROM PUBLIC;
 CREATE SCHEMA app;

@@ -76,7 +76,8 @@ SELECT exact('both dropped in one command');
 INSERT INTO events_2 VALUES ('2026-02-21 10:00+00', 1, 5);
 ALTER TABLE events ATTACH PARTITION events_2 FOR VALUES FROM ('2026-02-01+00') TO ('2026-03-01+00');
 SELECT tally.refresh('h');
-CREATE ROLE tally_test_partitions;
+CREATE ROLE tally_test_partitions ROLE CURRENT_USER;
+GRANT USAGE, CREATE ON SCHEMA public TO tally_test_partitions;
 ALTER TABLE events_2 OWNER TO tally_test_partitions;
 DROP OWNED BY tally_test_partitions;
 SELECT exact('dropped with all that a role owns');
@@ -176,16 +177,20 @@ SELECT exact('all truncated');
 TRUNCATE events;
 DROP TABLE events_1 CASCADE;
 
--- Where event triggers do not fire, the refresh finds it by the catalogue.
-ALTER EVENT TRIGGER tally_after_ddl DISABLE; ALTER EVENT TRIGGER tally_after_drop DISABLE;
-CREATE TABLE events_3 (at timestamptz NOT NULL, ms int);
-INSERT INTO events_3 VALUES ('2026-03-05+00', 1);
-ALTER TABLE events ATTACH PARTITION events_3 FOR VALUES FROM ('2026-03-01+00') TO ('2026-04-01+00');
 CREATE FUNCTION stored_is_exact(what text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM tally.refresh('h');
     RETURN QUERY SELECT bag_eq('SELECT * FROM h', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1', what);
 END $$;
+-- Where event triggers do not fire, the refresh finds it by the catalogue. Hosted, they are a superuser's here.
+\ir ../hosted.psql
+\if :hosted
+SELECT skip('event triggers are another role''s', 3);
+\else
+ALTER EVENT TRIGGER tally_after_ddl DISABLE; ALTER EVENT TRIGGER tally_after_drop DISABLE;
+CREATE TABLE events_3 (at timestamptz NOT NULL, ms int);
+INSERT INTO events_3 VALUES ('2026-03-05+00', 1);
+ALTER TABLE events ATTACH PARTITION events_3 FOR VALUES FROM ('2026-03-01+00') TO ('2026-04-01+00');
 SELECT stored_is_exact('without event triggers: attached');
 TRUNCATE events_3;
 SELECT stored_is_exact('without event triggers: the truncation of what was attached');
@@ -195,6 +200,7 @@ CALL tally.refresh_scheduled('*/5 * * * *');
 SELECT bag_eq('SELECT * FROM h', 'SELECT date_trunc(''hour'', at, ''UTC''), count(*), sum(ms) FROM events GROUP BY 1',
     'without event triggers: detached, by the scheduled refresh');
 ALTER EVENT TRIGGER tally_after_ddl ENABLE ALWAYS; ALTER EVENT TRIGGER tally_after_drop ENABLE ALWAYS;
+\endif
 
 -- Loading with triggers off is an everyday thing: noticed, and made good when they are on again.
 SELECT lives_ok($$ALTER TABLE events DISABLE TRIGGER ALL$$, 'triggers are disabled');

@@ -69,7 +69,7 @@ SELECT throws_ok($$SELECT tally.create_metric('bad', 'latency_hourly', 'latency'
 -- Again, changed, renamed.
 SELECT is(tally.create_metric('turns', 'turns_hourly', 'turns'), 'turns', 'the same again is fine');
 CREATE VIEW mine AS SELECT bucket, retry_rate FROM turns_hourly_metrics;
-CREATE ROLE tally_metric_reader;
+CREATE ROLE tally_metric_reader ROLE CURRENT_USER;
 GRANT SELECT ON turns_hourly_metrics TO tally_metric_reader;
 SELECT lives_ok($$SELECT tally.create_metric('mean_ms', 'turns_hourly', 'ms / nullif(turns, 0)', unit => 'ms')$$,
     'another metric adds a column, views on the flat view stay');
@@ -123,7 +123,7 @@ SELECT is((SELECT count(*) FROM tally.metrics WHERE name = 'bad'), 0::bigint, 'n
 SELECT is(to_regclass('pg_temp.tally_probe'), NULL, 'nothing left behind');
 
 -- Rights: the reader's own, and no code of the maker's runs with them.
-CREATE ROLE tally_metric_maker;
+CREATE ROLE tally_metric_maker ROLE CURRENT_USER;
 GRANT CREATE, USAGE ON SCHEMA app TO tally_metric_maker;
 GRANT USAGE ON SCHEMA app TO tally_metric_reader;
 CREATE TABLE own_events (at timestamptz NOT NULL, n int);

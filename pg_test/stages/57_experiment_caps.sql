@@ -97,7 +97,7 @@ SET extra_float_digits = -6;
 SELECT tally.create_experiment_metric('digits', 'events', expression => 'amount', cap => 0.1234567890123456);
 RESET extra_float_digits;
 SELECT is((SELECT definition ->> 'cap' FROM tally.experiment_metrics WHERE name = 'digits'), '0.1234567890123456', 'a cap is kept as it was given');
-CREATE ROLE caps_stranger;
+CREATE ROLE caps_stranger ROLE CURRENT_USER;
 SET ROLE caps_stranger;
 SELECT throws_ok($$SELECT tally.move_experiment_caps('x', '2026-02-01Z')$$, '42501', NULL, 'a stranger moves no cap');
 RESET ROLE;

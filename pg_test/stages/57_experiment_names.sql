@@ -82,7 +82,7 @@ SELECT statement FROM trials \gexec
 SELECT bag_eq($$SELECT kind, name, statement FROM tally.definitions() WHERE kind LIKE 'experiment%'$$, 'TABLE trials', 'definitions() makes all again');
 
 -- A superuser's metric is read with the rights and by the search_path of the experiment's maker. Where that gives another meaning it is refused.
-CREATE ROLE names57_other;
+CREATE ROLE names57_other ROLE CURRENT_USER;
 CREATE SCHEMA names57_m;
 CREATE SCHEMA names57_o AUTHORIZATION names57_other;
 CREATE FUNCTION names57_m.worth(int) RETURNS int LANGUAGE sql IMMUTABLE RETURN $1;

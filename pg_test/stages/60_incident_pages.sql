@@ -57,7 +57,7 @@ UPDATE page SET last = tally.page_incidents('all', before => (SELECT min(id) + 1
 SELECT is((SELECT last LIKE '%All incidents before #' || min(i.id) + 10 || '<%' FROM page, tally.incidents i GROUP BY last), true, 'the last says before what');
 SELECT unalike((SELECT last FROM page), '%name="before"%', 'the last page has none');
 SELECT is((SELECT count(*) FROM page, regexp_matches(last, 'page_incident\?id=', 'g')), 10::bigint, 'and the rest');
-CREATE ROLE incident_pages_stranger;
+CREATE ROLE incident_pages_stranger ROLE CURRENT_USER;
 SET ROLE incident_pages_stranger;
 SELECT is((SELECT count(*) FROM tally.list_incidents('all')), 0::bigint, 'a stranger sees none');
 RESET ROLE;

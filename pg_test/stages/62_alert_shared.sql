@@ -98,7 +98,7 @@ SELECT is((SELECT count(*) FROM ticks WHERE tick = public.at(22) AND sqlstate IS
 ALTER TABLE r RENAME COLUMN gone TO s;
 SELECT is(public.reads(public.at(23)), 2::bigint, 'and then it is shared again');
 -- Another owner reads with its own rights.
-CREATE ROLE tally_sharer;
+CREATE ROLE tally_sharer ROLE CURRENT_USER;
 GRANT SELECT ON r, r_live TO tally_sharer;
 SET ROLE tally_sharer;
 SELECT tally.create_threshold('of another', 'm', '> 1', every => '30 minutes');

@@ -61,7 +61,7 @@ SELECT results_eq('SELECT status, hint FROM tally.health() WHERE "check" = ''clo
     $$VALUES ('stopped', 'CREATE EXTENSION pg_cron; SELECT tally.start();')$$, 'pg_cron was dropped');
 
 -- It failed for every role without rights on the schema cron.
-CREATE ROLE tally_clock_reader;
+CREATE ROLE tally_clock_reader ROLE CURRENT_USER;
 SET ROLE tally_clock_reader;
 SELECT lives_ok('SELECT * FROM tally.health()', 'anybody may ask');
 SELECT lives_ok('SELECT * FROM tally.status', 'and look at status');

@@ -38,7 +38,13 @@ SELECT bag_eq('SELECT metric, arm FROM x_report', 'SELECT metric, arm FROM own',
 SELECT isnt_empty($$SELECT FROM tally.experiment_health('x', as_of => '2026-03-01 00:00Z')$$, 'its health too');
 SELECT throws_ok($$SELECT * FROM tally.move_experiment_caps('x')$$, '42501',
     'caps of experiment ''x'' can only be moved by its owner read_by_others_maker, got read_by_others_reader', 'but its caps are the owner''s');
--- The tested day is 26 January: 9 after 1.
+SELECT results_eq($$SELECT tally_internal._unsafe_function('SELECT count(*), count(*) FROM public.e')$$, 'SELECT NULL::regprocedure',
+    'bug: hosted: a query with two columns of one name was no query');
+-- The tested day is 26 January: 9 after 1. Thresholds of the hosted edition are its owner's alone.
+\ir ../hosted.psql
+\if :hosted
+SET ROLE read_by_others_maker;
+\endif
 SELECT tally.create_threshold(c, 'mean', c, owner => 'on-call')
   FROM unnest('{> 5,> 20% vs 7 days,> 1.5 x baseline of 7 days,> 0.1 per 1 hour,z > 4 over 3 weeks,poisson < 0.1 over 3 weeks,
                burn rate 99% over 30 days}'::text[]) c;

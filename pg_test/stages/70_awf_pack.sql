@@ -74,7 +74,7 @@ SELECT is((SELECT count(*) FROM pg_index WHERE indrelid = 'analytics_events'::re
 
 -- Any role that may create in a schema may install there; what is made belongs to it.
 SELECT tally.drop_pack('awf');
-CREATE ROLE pack_owner_70;
+CREATE ROLE pack_owner_70 ROLE CURRENT_USER;
 CREATE SCHEMA theirs AUTHORIZATION pack_owner_70;
 SET ROLE pack_owner_70;
 SELECT lives_ok($$SELECT tally.install_pack('awf', 'theirs')$$, 'an ordinary role installs a pack');
@@ -83,7 +83,7 @@ RESET ROLE;
 INSERT INTO theirs.analytics_events (event_time, event_type, session_id, world, session_started_at, latency_ms)
     VALUES ('2025-03-01 10:00+00', 'turn', 's', 'w', '2025-03-01 10:00+00', 5);
 SELECT tally.refresh();
-CREATE ROLE pack_reader_70;
+CREATE ROLE pack_reader_70 ROLE CURRENT_USER;
 GRANT USAGE ON SCHEMA theirs TO pack_reader_70;
 GRANT SELECT ON theirs.awf_rollup_hourly, theirs.awf_rollup_daily, theirs.awf_funnels_daily, theirs.awf_kpi_thresholds, theirs.awf_incidents,
     theirs.awf_dashboard_views TO pack_reader_70;

@@ -103,8 +103,8 @@ BEGIN READ ONLY;
 SELECT throws_ok($$SELECT tally.export_csv('{visits}', '2026-01-01', '2026-01-02')$$, '25006', NULL, 'what cannot be written down is not exported');
 ROLLBACK;
 RESET ROLE;
-SELECT is((SELECT owner::text || ' ' || responsible || ' ' || condition || ' ' || (rule #>> '{condition,limit}') || ' ' || for_ FROM tally.thresholds),
-    'tally_roles_maker the desk > 99 99.0 00:10:00', 'the threshold is its owner''s still, and judges otherwise');
+SELECT is((SELECT owner::text || ' ' || responsible || ' ' || condition || ' ' || (rule #> '{condition,limit}')::float8 || ' ' || for_ FROM tally.thresholds),
+    'tally_roles_maker the desk > 99 99 00:10:00', 'the threshold is its owner''s still, and judges otherwise');
 
 -- The audit.
 SET ROLE tally_roles_maker;

@@ -3,7 +3,7 @@
 SELECT no_plan();
 SET client_min_messages = warning;
 DROP ROLE IF EXISTS tally_test_reader_of_definitions;
-CREATE ROLE tally_test_reader_of_definitions;
+CREATE ROLE tally_test_reader_of_definitions ROLE CURRENT_USER;
 CREATE SCHEMA "My App";
 CREATE TABLE "My App"."Events" (at timestamptz NOT NULL, "user" text, kind text, "It's" numeric, tags jsonb DEFAULT '[]');
 CREATE TABLE "My App".days (day date NOT NULL, kind text, n int);

@@ -133,7 +133,7 @@ my $listed = @missing ? "SELECT m.name, m.instead FROM (VALUES\n    $rows) m(nam
     : 'SELECT NULL::text AS name, NULL::text AS instead WHERE false';
 my $made = $code . $own . <<SQL;
 
-CREATE VIEW tally.hosted_missing AS
+CREATE VIEW tally.hosted_missing WITH (security_invoker = true) AS
 $listed;
 COMMENT ON VIEW tally.hosted_missing IS 'The functions of the library edition that this edition has not. Each refuses where it is called.';
 COMMENT ON COLUMN tally.hosted_missing.name IS 'The function, with the types of its arguments.';

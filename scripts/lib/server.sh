@@ -184,7 +184,7 @@ DROP DATABASE IF EXISTS $1 WITH (FORCE);
 CREATE DATABASE $1;
 GRANT CREATE, TEMPORARY ON DATABASE $1 TO tally_host;
 SQL
-    server_psql -q -d "$1" -v ON_ERROR_STOP=1 -c "CREATE EXTENSION pgtap" -c "GRANT ALL ON SCHEMA public TO tally_host"
+    server_psql -q -d "$1" -v ON_ERROR_STOP=1 -c "CREATE EXTENSION pgtap" -c "GRANT ALL ON SCHEMA public TO tally_host WITH GRANT OPTION"
     put_hosted "$1"
 }
 
@@ -192,6 +192,8 @@ SQL
 # them, which PostgreSQL itself allows a superuser alone.
 install_hosted_templates() {
     install_hosted tally_template
+    # What tests count and provoke with. Supabase's administrator may set them, too.
+    server_psql -q -d postgres -v ON_ERROR_STOP=1 -c "GRANT SET ON PARAMETER track_functions, session_replication_role TO tally_host"
     server_psql -q -d postgres -v ON_ERROR_STOP=1 -c "SET client_min_messages = warning" -c "DROP DATABASE IF EXISTS tally_template_events WITH (FORCE)" \
         -c "CREATE DATABASE tally_template_events TEMPLATE tally_template"
     server_psql -q -d tally_template_events -v ON_ERROR_STOP=1 -c "SET client_min_messages = warning" -f sql/s90_grants/event_triggers.sql

@@ -13,28 +13,51 @@
 . scripts/lib/server.sh
 
 file=$1
-# KERNEL=sql: the hosted edition, as a role without superuser, on a server that has no library of ours. kernels/sql/tests says which files apply.
+# KERNEL=sql: the hosted edition, as a role without superuser, on a server that has no library of ours. kernels/sql/tests says which files apply, and how.
 user=postgres
 template=tally_template
+owner=
 use_server test
 if [ "${KERNEL:-rust}" = sql ]; then
-    reason=$(sed -n "s,^$file  *skip: ,,p" kernels/sql/tests)
-    if [ -n "$reason" ]; then
-        echo "1..0 # SKIP $reason"
+    words=$(awk -v file="$file" '$1 == file { $1 = ""; print }' kernels/sql/tests)
+    if [[ $words == *" skip: "* ]]; then
+        echo "1..0 # SKIP ${words#* skip: }"
         exit 0
     fi
     user=tally_host
     use_server test-sql
-    ! grep -q "^$file  *event triggers" kernels/sql/tests || template=tally_template_events
+    [[ $words != *" event triggers"* ]] || template=tally_template_events
+    if [[ $words =~ \ owner=([a-z_0-9]+) ]]; then
+        # The edition belongs to the role that defines things in the file, and the session is a superuser's, as with the library. The role stays on the
+        # server, because files share it.
+        owner=${BASH_REMATCH[1]}
+        user=postgres
+    fi
 fi
 database=$(printf %s "${file#pg_test/}" | sed 's/\.sql$//; s/[^A-Za-z0-9_]/_/g' | cut -c1-60)
 
 server_psql -q -d postgres -c "DROP DATABASE IF EXISTS \"$database\"" -c "CREATE DATABASE \"$database\" TEMPLATE $template"
-[ "$user" = postgres ] || server_psql -q -d postgres -c "GRANT CREATE, TEMPORARY ON DATABASE \"$database\" TO $user"
+if [ "${KERNEL:-rust}" = sql ]; then
+    host=${owner:-tally_host}
+    server_psql -q -d "$database" -v ON_ERROR_STOP=1 -c "SET client_min_messages = warning" \
+        -c "DO \$\$ BEGIN CREATE ROLE $host LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END \$\$" \
+        -c "GRANT CREATE, TEMPORARY ON DATABASE \"$database\" TO $host"
+    [ -z "$owner" ] || server_psql -q -d "$database" -v ON_ERROR_STOP=1 -c "GRANT ALL ON SCHEMA public TO $owner" -c "REASSIGN OWNED BY tally_host TO $owner"
+fi
+# psql, with the script's name or - for the standard input.
+script() {
+    PGOPTIONS='-c client_min_messages=warning' timeout 900 "$PG_LIB/bin/psql" -XAtq -h "$SERVER_SOCKET" -p "$SERVER_PORT" \
+        -U "$user" -d "$database" -v ON_ERROR_STOP=1 -P pager=off -f "$1" 2>&1
+}
+# The script without what makes and drops the role that the edition belongs to.
+owned() {
+    # shellcheck disable=SC2016  # read by Perl
+    OWNER=$owner perl -pe 's/\bCREATE ROLE $ENV{OWNER}( LOGIN)?;//; next unless /DROP (?:OWNED BY|ROLE)/;
+        s/\b$ENV{OWNER}, //; s/, $ENV{OWNER}\b//; s/DROP (?:OWNED BY|ROLE)(?: IF EXISTS)? $ENV{OWNER}(?: CASCADE)?;//g' "$file"
+}
 tap=$(mktemp)
 set +e
-PGOPTIONS='-c client_min_messages=warning' timeout 900 "$PG_LIB/bin/psql" -XAtq -h "$SERVER_SOCKET" -p "$SERVER_PORT" \
-    -U "$user" -d "$database" -v ON_ERROR_STOP=1 -P pager=off -f "$file" 2>&1 |
+if [ -z "$owner" ]; then script "$file"; else owned | (cd "$(dirname "$file")" && script -); fi |
     sed -u -E '/^psql:|^(ERROR|FATAL|PANIC|DETAIL|HINT|CONTEXT|STATEMENT|LINE [0-9]+):/s/^/# /' | tee "$tap"
 status=${PIPESTATUS[0]}
 count=$(grep -cE '^(not )?ok ' "$tap")

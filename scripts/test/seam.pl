@@ -66,7 +66,7 @@ check('what is called of the kernel is on docs/kernel.md', map { "$_ of $kernel{
     grep { my ($name) = /\.(\w+)$/; !$written{$name} } sort keys %used);
 # A file that is not listed would not run with KERNEL=sql, and nobody would know.
 my %listed = map { (split)[0] => 1 } grep { /^pg_test/ } split /\n/, text_of('kernels/sql/tests');
-check('kernels/sql/tests lists every stage, with a reason where the hosted edition passes over it',
-    map { "$_ is not there" } grep { !$listed{$_} } glob 'pg_test/stages/*.sql');
+check('kernels/sql/tests lists every file of stages, packs, boards and privacy, with a reason where the hosted edition passes over it',
+    map { "$_ is not there" } grep { !$listed{$_} } glob 'pg_test/{stages,packs,boards,privacy}/*.sql');
 check('and nothing that is gone', map { "$_ is gone" } grep { !-e } sort keys %listed);
 done();

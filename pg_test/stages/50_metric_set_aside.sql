@@ -73,7 +73,7 @@ SELECT bag_eq('SELECT bucket, k, doubled FROM bigs_metrics', $$SELECT at, k, CAS
     'whole numbers keep all their digits beside one that fails');
 SELECT results_eq($$SELECT b.bucket, b.cells, b.sqlstate FROM tally.broken_metrics b JOIN tally.metrics m ON m.id = b.metric_id WHERE m.name = 'doubled'$$,
     $$VALUES (timestamptz '2026-01-01 02:00+00', 1::bigint, '22003')$$, 'noted are the bucket, and how many of its rows');
-DO $$ BEGIN CREATE ROLE set_aside_reader; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN CREATE ROLE set_aside_reader ROLE CURRENT_USER; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
 GRANT SELECT ON bigs, bigs_metrics TO set_aside_reader;
 SELECT tally.create_board('bigs', 'Bigs', '[{"title": "Rows", "relation": "bigs_metrics", "picture": "table"}]');
 SET ROLE set_aside_reader;

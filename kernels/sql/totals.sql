@@ -2,10 +2,10 @@
 
 CREATE FUNCTION tally_internal._leaves(value jsonb) RETURNS TABLE (key text, leaf jsonb)
 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    -- Nested keys are joined by dots. A key that holds a dot is written with a backslash in front of it where "b" lies within "a" too.
+    -- Nested keys are joined by dots. Dots and backslashes within a key have a backslash in front, so no two leaves have one name.
     WITH RECURSIVE down(key, v, depth) AS (
-        SELECT e.key, e.value, 1 FROM jsonb_each(CASE jsonb_typeof(value) WHEN 'object' THEN value ELSE '{}' END) e
-        UNION ALL SELECT d.key || '.' || e.key, e.value, d.depth + 1
+        SELECT regexp_replace(e.key, '([.\\])', '\\\1', 'g'), e.value, 1 FROM jsonb_each(CASE jsonb_typeof(value) WHEN 'object' THEN value ELSE '{}' END) e
+        UNION ALL SELECT d.key || '.' || regexp_replace(e.key, '([.\\])', '\\\1', 'g'), e.value, d.depth + 1
           FROM down d, LATERAL jsonb_each(CASE jsonb_typeof(d.v) WHEN 'object' THEN d.v ELSE '{}' END) e
     )
     SELECT d.key, d.v FROM down d WHERE jsonb_typeof(d.v) <> 'object'
@@ -40,10 +40,19 @@ CREATE OR REPLACE FUNCTION tally.count(sketch tally.totals) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT sketch.n';
 CREATE OR REPLACE FUNCTION tally.ignored(sketch tally.totals) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT sketch.ignored';
+CREATE FUNCTION tally_internal._plain_key(key text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$ SELECT regexp_replace(key, '\\(.)', '\1', 'g') $$;
+COMMENT ON FUNCTION tally_internal._plain_key(text) IS 'The name of a sum without backslashes, as people read it.';
 CREATE OR REPLACE FUNCTION tally.total(sketch tally.totals, key text) RETURNS float8
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT (sketch.sums ->> key)::float8 $$;
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(sketch.sums ->> $2, (SELECT e.value FROM jsonb_each_text(sketch.sums) e WHERE tally_internal._plain_key(e.key) = $2 LIMIT 1))::float8
+$$;
 CREATE OR REPLACE FUNCTION tally_internal._totals_jsonb(sketch tally.totals) RETURNS jsonb
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT sketch.sums';
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(jsonb_object_agg(CASE WHEN x.alike = 1 THEN x.plain ELSE x.key END, x.value), '{}')
+      FROM (SELECT e.key, e.value, tally_internal._plain_key(e.key) AS plain, count(*) OVER (PARTITION BY tally_internal._plain_key(e.key)) AS alike
+              FROM jsonb_each(sketch.sums) e) x
+$$;
 CREATE OR REPLACE FUNCTION tally.jsonb_ratio(a jsonb, b jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
     SELECT COALESCE(jsonb_object_agg(x.key, (x.value #>> '{}')::float8 / NULLIF((y.value #>> '{}')::float8, 0)), '{}')

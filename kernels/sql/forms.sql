@@ -60,8 +60,10 @@ LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp SET extra_fl
                           'max', CASE WHEN bool_and(u.plain) THEN (value).greatest ELSE max(u.m) FILTER (WHERE u.plain) END,
                           'sum', CASE WHEN bool_and(u.plain) THEN (value).total ELSE sum(u.m * u.w) FILTER (WHERE u.plain) END,
                           'centroids', COALESCE(jsonb_agg(CASE WHEN u.w = 1 THEN jsonb_build_array(u.m, 1)
-                                                               ELSE jsonb_build_array(u.m, u.w::bigint, 'mixed') END ORDER BY u.o) FILTER (WHERE u.plain), '[]'))
-                 FROM (SELECT c.*, c.m NOT IN ('Infinity', '-Infinity', 'NaN') AS plain FROM unnest((value).means, (value).weights) WITH ORDINALITY c(m, w, o)) u)
+                                                               ELSE jsonb_build_array(u.m, u.w::bigint, 'mixed') END ORDER BY u.o)
+                                                FILTER (WHERE u.plain), '[]'))
+                 FROM (SELECT c.*, c.m NOT IN ('Infinity', '-Infinity', 'NaN') AS plain 
+                         FROM unnest((value).means, (value).weights) WITH ORDINALITY c(m, w, o)) u)
            END
       -- Parts that were merged may have twice as many centroids here.
       FROM (SELECT CASE WHEN cardinality((given).weights) > (given).compression THEN tally_internal._tdigest_pressed(given) ELSE given END AS value) p
@@ -89,7 +91,8 @@ BEGIN
             UNION ALL SELECT 'NaN', n[3], false, 1e9 + 1 WHERE n[3] > 0) c;
     RETURN ROW((form ->> 'compression')::int, means, counts, CASE WHEN n[1] > 0 THEN means[1] ELSE (form ->> 'min')::float8 END,
         CASE WHEN n[2] > 0 OR n[3] > 0 THEN means[cardinality(means)] ELSE (form ->> 'max')::float8 END, total,
-        tally_internal._all_whole(pure || (form ->> 'min')::float8 || (form ->> 'max')::float8, total), COALESCE((form ->> 'asked')::float8, -1))::tally.tdigest;
+        tally_internal._all_whole(pure || (form ->> 'min')::float8 || (form ->> 'max')::float8, total),
+        COALESCE((form ->> 'asked')::float8, -1))::tally.tdigest;
 END $$;
 COMMENT ON FUNCTION tally_internal._of_form(jsonb, tally.tdigest) IS 'Percentiles of their stored form.';
 

@@ -42,7 +42,8 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
                SELECT ROW((p.v ->> 'count')::bigint, tally_internal._moment_of(p.v #>> '{first,0}'), (p.v #>> '{first,1}')::float8,
                           tally_internal._moment_of(COALESCE(p.v #>> '{last,0}', p.v #>> '{first,0}')),
                           COALESCE(p.v #>> '{last,1}', p.v #>> '{first,1}')::float8, COALESCE((p.v ->> 'changes')::bigint, 0),
-                          COALESCE((p.v ->> 'resets')::bigint, 0), COALESCE((p.v ->> 'odd')::boolean, (p.v #>> '{first,1}') IN ('NaN', 'Infinity', '-Infinity')),
+                          COALESCE((p.v ->> 'resets')::bigint, 0),
+                          COALESCE((p.v ->> 'odd')::boolean, (p.v #>> '{first,1}') IN ('NaN', 'Infinity', '-Infinity')),
                           COALESCE(tally_internal._of_hexadecimal(p.v ->> 'sum'), 0))::tally_internal.readings_part
                  FROM jsonb_array_elements(form -> 'parts') WITH ORDINALITY p(v, n) ORDER BY p.n))::tally.readings WHERE form IS NOT NULL
 $$;
@@ -64,7 +65,8 @@ COMMENT ON FUNCTION tally_internal._of_form(jsonb, tally.state_time) IS 'Times o
 CREATE OR REPLACE FUNCTION tally_internal._form(value tally.funnel_counts) RETURNS jsonb
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('reached', (value).reached,
-               'seconds', COALESCE((SELECT jsonb_agg(tally_internal._form((value).seconds[n]) ORDER BY n) FROM generate_subscripts((value).seconds, 1) n), '[]'))
+               'seconds', COALESCE((SELECT jsonb_agg(tally_internal._form((value).seconds[n]) ORDER BY n)
+                                     FROM generate_subscripts((value).seconds, 1) n), '[]'))
 $$;
 CREATE OR REPLACE FUNCTION tally_internal._of_form(form jsonb, kind tally.funnel_counts) RETURNS tally.funnel_counts
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -30,7 +30,7 @@ is() {
         head -n 5 <<<"$3" | cut -c 1-200 | sed 's/^/# /'
     fi
 }
-echo "1..28"
+echo "1..33"
 is 'its owner is no superuser' '^f$' "$(run tally_host 'SELECT rolsuper FROM pg_roles WHERE rolname = current_user')"
 is 'it is no extension and has no library' '^0$' "$(run tally_host "SELECT (SELECT count(*) FROM pg_extension WHERE extname = 'pg_tally')
     + (SELECT count(*) FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE l.lanname = 'c' AND p.pronamespace::regnamespace::text ~ '^tally')")"
@@ -39,8 +39,8 @@ is 'bug: a block with EXCEPTION failed in a parallel query, so nothing is told t
 is 'each function without a body of its own is listed' '^t$' "$(run tally_host "SELECT count(*) FILTER (WHERE p.prosrc ~
     '^ BEGIN PERFORM tally_internal._missing') = (SELECT count(*) FROM tally.hosted_missing)
     FROM pg_proc p WHERE p.pronamespace::regnamespace::text ~ '^tally'")"
-is 'and refuses in words' 'ERROR:  0A000: tally_internal._count_request' \
-    "$(run tally_host "SELECT tally_internal._count_request(0, 0)")"
+is 'and refuses in words' 'ERROR:  0A000: tally_internal._sent' \
+    "$(run tally_host "SELECT tally_internal._sent(1)")"
 # PL/pgSQL looks for what it calls when it runs, and some callers pass over errors. So the checker looks: above all for run_as(), which is here a function for
 # each set of types that the engine passes.
 is 'no function calls one that is not there' '^$' "$(server_psql -Atq -d $database -c 'CREATE EXTENSION plpgsql_check' -c "
@@ -80,6 +80,17 @@ is 'every table has row security' '^0$' "$(run tally_host "SELECT count(*) FROM 
     WHERE relkind = 'r' AND NOT relrowsecurity AND relnamespace::regnamespace::text ~ '^tally'")"
 is 'what everybody may read everybody reads' '^2$' "$(run hosted_stranger "SELECT count(*) FROM tally.rollups")"
 is 'and with row_security off, by way of functions' '^$' "$(run hosted_stranger "SET row_security = off; SELECT FROM tally.definitions()")"
+# Limits of statements a minute. Those of this minute and the next ones are put there, so that no clock decides.
+run tally_host "SELECT tally.create_metric('all_sales', 'shop.hourly', 'n'); SELECT tally.set_limits('shop', per_minute => 5);
+    GRANT SELECT ON shop.hourly, shop.hourly_live TO hosted_stranger" >/dev/null
+asked="SELECT count(*) FROM tally.timeseries('all_sales', since => '2026-01-01', until => '2026-01-02')"
+is 'a role that limits bind is answered' '^[0-9]+$' "$(run hosted_stranger "$asked")"
+is 'and counted, once a statement' '^1$' "$(run tally_host "SELECT count(*) FROM tally_internal.requests r WHERE r.role = 'hosted_stranger'::regrole")"
+run tally_host "INSERT INTO tally_internal.requests SELECT 'hosted_stranger'::regrole, (SELECT min(id) FROM tally.limits), m, m + n * interval '1 second', 0
+    FROM generate_series(date_trunc('minute', now()), now() + interval '1 hour', '1 minute') m, generate_series(1, 5) n" >/dev/null
+is 'past its limit it is refused' 'ERROR:  53400: a role may ask 5 times a minute' "$(run hosted_stranger "$asked")"
+is 'and where nothing can be counted' 'ERROR:  25006: a transaction that may write expected' "$(run hosted_stranger "BEGIN READ ONLY; $asked")"
+is 'the owner is not' '^[0-9]+$' "$(run tally_host "$asked")"
 is 'every function that reads names pins its search_path' '^0$' "$(run tally_host "SELECT count(*) FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
     WHERE p.pronamespace::regnamespace::text ~ '^tally' AND p.prokind = 'f' AND (l.lanname = 'plpgsql' OR p.prosecdef)
       AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE c LIKE 'search_path=%') AND p.proname NOT IN ('_rows', '_finish_relation')")"

@@ -124,7 +124,6 @@ for my $statement (statements(text_of($ARGV[0]))) {
 }
 # What to use instead, where there is something. docs/kernel.md says the same in words.
 my @instead = (
-    [qr/_count_request/ => 'a limit of requests at the gateway, and tally.set_limits() without per_minute'],
     [qr/_from_text|_from_bpchar|_sent|_received/ => 'a value of the type: sketches are rows here'],
 );
 my $instead = sub { my ($name) = @_; for (@instead) { return $_->[1] =~ s/'/''/gr if $name =~ $_->[0] } die "$name: what to use instead?\n" };

@@ -28,7 +28,7 @@ BEGIN
     IF current_setting('transaction_read_only')::boolean THEN
         RAISE EXCEPTION USING ERRCODE = 'read_only_sql_transaction',
             MESSAGE = 'a transaction that may write expected, because statements are counted in a table, got one that only reads',
-            DETAIL = 'The owner of what was asked for has limited the statements a minute. In the hosted edition a transaction that only reads cannot be counted.',
+            DETAIL = 'The owner of what was asked for has limited the statements a minute. In this edition a transaction that only reads is not counted.',
             HINT = 'START TRANSACTION READ WRITE;  -- then ask again';
     END IF;
     INSERT INTO tally_internal.requests VALUES (role, limits_id, minute, statement_timestamp(), pg_backend_pid()) ON CONFLICT DO NOTHING;

@@ -18,9 +18,9 @@ trap 'for d in hosted_forms hosted_forms_library; do server_psql -q -d postgres 
 
 # crosses FROM TO: what differs where sketches go from one database to the other.
 crosses() {
-    server_psql -XAtq -d "$1" -f pg_test/hosted/forms.sql -c "COPY (SELECT c.n, a.form, a.answer
+    server_psql -XAtq -d "$1" -f pg_test/hosted/forms.psql -c "COPY (SELECT c.n, a.form, a.answer
         FROM cases c, pg_temp.asked(c.kind, c.sketch, c.reader, c.rows_) a ORDER BY c.n) TO STDOUT" | {
-        server_psql -XAtq -v ON_ERROR_STOP=1 -d "$2" -f pg_test/hosted/forms.sql -c "CREATE TEMP TABLE come (n int, form jsonb, answer text)" \
+        server_psql -XAtq -v ON_ERROR_STOP=1 -d "$2" -f pg_test/hosted/forms.psql -c "CREATE TEMP TABLE come (n int, form jsonb, answer text)" \
             -c "COPY come FROM STDIN" -c "SELECT '# ' || count(*) || ' sketches' FROM come" \
             -c "SELECT c.n, c.sketch, c.rows_, 'expected ' || m.answer || ', got ' || a.answer
                FROM cases c JOIN come m USING (n),

@@ -82,7 +82,7 @@ arrived() {
 }
 
 install_hosted hosted_whole_a
-is "$(ask hosted_whole_a -c "SET ROLE tally_host" -f pg_test/hosted/moves_whole.sql | grep -E 'ERROR|WARNING')" '' 'a database of the hosted edition'
+is "$(ask hosted_whole_a -c "SET ROLE tally_host" -f pg_test/hosted/moves_whole.psql | grep -E 'ERROR|WARNING')" '' 'a database of the hosted edition'
 ask hosted_whole_a -c "SET ROLE tally_host" -c "CALL tally.backfill()" >/dev/null
 known=${known/\%s/$(ask hosted_whole_a -c "SELECT count(*) FROM tally.audit")}
 said=$(ask hosted_whole_a -c "$stored") knew=$(ask hosted_whole_a -c "$known")

@@ -128,7 +128,7 @@ BEGIN
     c.max_attempts := COALESCE(max_attempts, 8);
     c.enabled := COALESCE(enabled, true);
     c.quiet := quiet;
-    problem := tally_internal._channel_problem(c);
+    problem := tally_internal._channel_problem(tally_internal._opened(c));
     IF problem IS NOT NULL THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('channel %L: %s', name, problem), 'docs/alerting.md lists every option.',
             format('SELECT tally.create_channel(%L, url => ''https://…'', template => ''slack''%s);', COALESCE(name, 'ops'), CASE
@@ -152,9 +152,9 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally.create_channel(text, text, text, text, text, jsonb, jsonb, text[], text[], interval, interval, interval, int, boolean, jsonb,
                                          text, bigint) IS
-'Defines where notifications go: webhook (url, template generic, slack, pagerduty or email, secret, headers) or table (for a poller); which incidents '
-    '(matchers) and events; grouping and repeating; quiet hours, which put off what is not critical. If you define it again with changes, the new definition '
-    'replaces the old one.';
+'Defines where notifications go: webhook (url, template generic, slack, pagerduty or email, secret, headers) or table (for a poller); a url, secret or '
+    'header vault:NAME is that secret of Vault; which incidents (matchers) and events; grouping and repeating; quiet hours, which put off what is not '
+    'critical. If you define it again with changes, the new definition replaces the old one.';
 
 CREATE OR REPLACE FUNCTION tally.drop_channel(name text, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$

@@ -103,7 +103,7 @@ BEGIN
     UPDATE tally.notifications x
        SET status = CASE WHEN ok THEN 'sent' WHEN x.attempts >= c.max_attempts THEN 'dead' ELSE 'pending' END,
            sent_at = CASE WHEN ok THEN at END, leased_until = NULL, request_id = NULL, error = CASE
-               WHEN NOT ok THEN left(tally_internal._mask(problem, c), 500) END,
+               WHEN NOT ok THEN left(tally_internal._mask(problem, tally_internal._opened_if_it_can(c)), 500) END,
            not_before = CASE WHEN ok THEN x.not_before ELSE at + LEAST(interval '30 seconds' * power(2, LEAST(x.attempts - 1, 10)), interval '1 hour') END
       FROM tally.channels c WHERE c.id = x.channel_id AND x.id = notification_id AND x.status = 'leased'
     RETURNING x.* INTO n;
@@ -176,6 +176,7 @@ BEGIN
             SELECT * INTO c FROM tally.channels x WHERE x.id = n.channel_id;
             UPDATE tally.notifications x SET status = 'leased', attempts = x.attempts + 1, leased_until = as_of + interval '2 minutes' WHERE x.id = n.id;
             BEGIN
+                c := tally_internal._ready(c);
                 -- It posts with the rights of the channel's owner, so that a channel does not reach what its maker cannot.
                 SELECT (x ->> 'id')::bigint INTO request FROM tally.run_as(c.owner, 'pg_catalog', format(
                     'SELECT %s(url => %L, body => %L::jsonb, params => ''{}''::jsonb, headers => %L::jsonb, timeout_milliseconds => 10000) AS id',
@@ -211,6 +212,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tall
 DECLARE
     caller regrole := tally_internal._caller(who);
     c tally.channels := tally_internal._channel(caller, channel);
+    o tally.channels := tally_internal._ready(c);
 BEGIN
     IF tally_internal._no_length(lease, '1 second', '1 day', false) OR COALESCE(most, 0) NOT BETWEEN 1 AND 10000 THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('lease must be from 1 second to 1 day and most from 1 to 10000, got %s and %s', lease,
@@ -228,7 +230,7 @@ BEGIN
     ), taken AS (
         UPDATE tally.notifications x SET status = 'leased', attempts = x.attempts + 1, leased_until = as_of + lease FROM due WHERE x.id = due.id RETURNING x.*
     )
-    SELECT t.id, t.idempotency_key, t.attempts, c.url, tally_internal._headers(c, t::tally.notifications), tally_internal._body(c, t::tally.notifications)
+    SELECT t.id, t.idempotency_key, t.attempts, o.url, tally_internal._headers(o, t::tally.notifications), tally_internal._body(o, t::tally.notifications)
         FROM taken t
         ORDER BY t.id;
 END $$;

@@ -112,7 +112,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._settle(bigint, boolean, text, timestamptz) IS 'Ends an attempt: sent, to be tried again later, or dead.';
 
--- They are found by the extension that owns them, never by name alone. Otherwise whoever may create a schema could make a net.http_post, and
+-- Found by the extension that owns it, as in _relation_of(). Otherwise whoever may create a schema could make a net.http_post, and
 -- would get the secrets of channels.
 CREATE OR REPLACE FUNCTION tally_internal._net_post() RETURNS regproc
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -121,14 +121,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       JOIN pg_proc p ON p.oid = d.objid WHERE e.extname = 'pg_net' AND p.proname = 'http_post'
 $$;
 COMMENT ON FUNCTION tally_internal._net_post() IS 'The function of the extension pg_net that posts; null where that is not in this database.';
-
-CREATE OR REPLACE FUNCTION tally_internal._net_answers() RETURNS regclass
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT c.oid::regclass FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
-        AND d.classid = 'pg_class'::regclass
-      JOIN pg_class c ON c.oid = d.objid WHERE e.extname = 'pg_net' AND c.relname = '_http_response'
-$$;
-COMMENT ON FUNCTION tally_internal._net_answers() IS 'The table of the extension pg_net with the answers to posts; null where that is not in this database.';
 
 CREATE OR REPLACE FUNCTION tally_internal._deliver(as_of timestamptz, most int, who bigint DEFAULT tally_internal._me())
     RETURNS TABLE (sent int, failed int, posted int)
@@ -142,7 +134,7 @@ DECLARE
     request  bigint;
     answered int;
     posting  regproc := tally_internal._net_post();
-    answers  regclass := tally_internal._net_answers();
+    answers  regclass := tally_internal._relation_of('pg_net', '_http_response');
 BEGIN
     PERFORM tally_internal._check_operator(tally_internal._caller(who), 'tally.deliver(timestamptz, int)'::regprocedure);
     sent := 0; failed := 0; posted := 0;

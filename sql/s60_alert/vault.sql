@@ -1,21 +1,22 @@
 -- Owns: secrets of channels that lie in Vault, Supabase's extension. A url, secret or header of the form vault:NAME stands for the secret NAME. The channel
 -- holds the name alone. The secret is read when a message is posted or claimed, with the rights of the channel's owner.
 
-CREATE OR REPLACE FUNCTION tally_internal._vault() RETURNS regclass
+CREATE OR REPLACE FUNCTION tally_internal._relation_of(extension text, relation text) RETURNS regclass
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- By the extension that owns it, as in _net_post(): a view that somebody else gave this name could hand out an address of theirs.
+    -- By the extension that owns it, never by its name alone: whoever may create a schema could make another one of that name.
     SELECT c.oid::regclass FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
         AND d.classid = 'pg_class'::regclass
-      JOIN pg_class c ON c.oid = d.objid WHERE e.extname = 'supabase_vault' AND c.relname = 'decrypted_secrets'
+      JOIN pg_class c ON c.oid = d.objid WHERE e.extname = extension AND c.relname = relation
 $$;
-COMMENT ON FUNCTION tally_internal._vault() IS 'The view of the extension supabase_vault with the secrets; null where that is not in this database.';
+COMMENT ON FUNCTION tally_internal._relation_of(text, text) IS 'The table or view of a name that an extension owns; null where that is not in this database.';
 
 CREATE OR REPLACE FUNCTION tally_internal._from_vault(value text, owner regrole) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     name   text := substr(value, length('vault:') + 1);
-    vault  regclass := tally_internal._vault();
+    vault  regclass := tally_internal._relation_of('supabase_vault', 'decrypted_secrets');
+    place  regnamespace := (SELECT c.relnamespace FROM pg_class c WHERE c.oid = vault);
     result text;
 BEGIN
     IF vault IS NULL THEN
@@ -28,13 +29,11 @@ BEGIN
     EXCEPTION WHEN insufficient_privilege THEN
         PERFORM tally_internal._refuse('insufficient_privilege', format('role %s, the owner of the channel, may not read secrets of Vault', owner),
             'Who may read Vault sees all of its secrets.',
-            format('GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %2$s;',
-                   (SELECT c.relnamespace::regnamespace FROM pg_class c WHERE c.oid = vault), owner, vault));
+            format('GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %2$s;', place, owner, vault));
     END;
     IF result IS NULL THEN
         PERFORM tally_internal._refuse('undefined_object', format('Vault has no secret %L', name), NULL,
-            format('SELECT %I.create_secret(''…'', %L);', (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = vault),
-                   name));
+            format('SELECT %s.create_secret(''…'', %L);', place, name));
     END IF;
     RETURN result;
 END $$;

@@ -66,8 +66,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF to_regclass(parent) IS NULL THEN
         EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING GENERATED INCLUDING INDEXES)', parent, source);
-        EXECUTE format('COMMENT ON TABLE %s IS %L', parent, format('Empty parent of the shards of %s at this worker. Managed by pg_tally. DROP … CASCADE would '
-                                                                   'drop the shards with it.', source));
+        EXECUTE format('COMMENT ON TABLE %s IS %L', parent, format('Empty parent of the shards of %s at this worker. Managed by pg_tally. '
+            'DROP … CASCADE would drop the shards with it.', source));
         PERFORM tally_internal._owner_only(parent);
     END IF;
     RETURN parent::regclass;

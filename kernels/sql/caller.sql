@@ -55,7 +55,26 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION tally_internal._caller_path() RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT s.reset_val FROM pg_settings s WHERE s.name = 'search_path' $$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- What search_path was outside of the engine's functions, which pin their own, nobody can ask. So there is a setting of our own.
+    RETURN COALESCE(NULLIF(current_setting('tally.search_path', true), ''), (SELECT s.reset_val FROM pg_settings s WHERE s.name = 'search_path'));
+END $$;
+
+CREATE OR REPLACE FUNCTION tally_internal._path_said(schema text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- The setting holds text: a name in quotes keeps them.
+    SELECT 'tally.search_path = ' || CASE quote_ident(schema) WHEN schema THEN schema ELSE quote_literal(quote_ident(schema)) END
+$$;
+
+CREATE OR REPLACE FUNCTION tally_internal._look_along(path text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    was text := COALESCE(current_setting('tally.search_path', true), '');
+BEGIN
+    PERFORM set_config('tally.search_path', COALESCE(path, ''), true);
+    RETURN was;
+END $$;
 
 CREATE OR REPLACE FUNCTION tally_internal._is_part(class oid, object oid) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$

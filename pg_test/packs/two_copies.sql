@@ -25,13 +25,18 @@ SELECT is((two.metrics_rows('{turns,fallback_rate}', since => '10 days') -> 0)::
     (SELECT jsonb_build_object('turns', turns, 'fallback_rate', fallbacks::float8 / turns) FROM plain('two')), 'that of the other the other''s');
 SELECT is((SELECT sum(turns)::bigint FROM one.awf_rollup_hourly), (SELECT turns FROM plain('one')), 'so do views');
 SELECT is((SELECT sum(turns)::bigint FROM two.awf_rollup_hourly), (SELECT turns FROM plain('two')), 'of both');
-SET search_path = two, public;
-SELECT is(tally.metric_value('turns', '10 days')::bigint, (SELECT turns FROM plain('two')), 'the search_path of a session chooses');
-RESET search_path;
+SELECT format('SET %s', tally_internal._path_said('two')) \gexec
+SELECT tally.metric_value('turns', '10 days')::bigint AS turns \gset
+SELECT format('RESET %s', split_part(tally_internal._path_said('two'), ' ', 1)) \gexec
+SELECT is(:turns::bigint, (SELECT turns FROM plain('two')), 'the search_path of a session chooses');
 
 -- Settings, thresholds and incidents.
 UPDATE one.awf_settings SET value = '1' WHERE name = 'METRICS_KANON_MIN';
 SELECT is((SELECT value FROM two.awf_settings WHERE name = 'METRICS_KANON_MIN'), '10', 'settings are each copy''s own');
+UPDATE one.awf_settings SET value = '12' WHERE name = 'TOKEN_BUDGET';
+SELECT bag_eq($$SELECT r.relation::text, m.expression FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id WHERE m.name = 'token_overrun_rate'$$,
+    format('VALUES (''one.awf_pace_hourly'', ''1 - tally.percentile_rank(tokens, 12.5)''), (''two.awf_pace_hourly'', %L)', two.awf_token_overrun()),
+    'a budget is that of one copy''s metrics');
 UPDATE two.awf_kpi_thresholds SET threshold_value = 0.5 WHERE kpi_name = 'fallback_rate';
 SELECT is((SELECT array_agg(threshold_value ORDER BY s) FROM (SELECT 'one' AS s, threshold_value FROM one.awf_kpi_thresholds WHERE kpi_name = 'fallback_rate'
         UNION ALL SELECT 'two', threshold_value FROM two.awf_kpi_thresholds WHERE kpi_name = 'fallback_rate') x), '{0.10,0.5}'::numeric[],

@@ -49,6 +49,11 @@ script() {
     PGOPTIONS='-c client_min_messages=warning' timeout 900 "$PG_LIB/bin/psql" -XAtq -h "$SERVER_SOCKET" -p "$SERVER_PORT" \
         -U "$user" -d "$database" -v ON_ERROR_STOP=1 -P pager=off -f "$1" 2>&1
 }
+# The script with the setting by which the hosted edition sees the search_path that a session has chosen.
+pathed() {
+    perl -pe 's/^(SET (?:LOCAL )?)search_path = ([^;]+);/$&$1tally.search_path = \x27$2\x27;/; s/^RESET search_path;/$& RESET tally.search_path;/;
+        s/"SET search_path = /"SET tally.search_path = /' "$file"
+}
 # The script without what makes and drops the role that the edition belongs to.
 owned() {
     # shellcheck disable=SC2016  # read by Perl
@@ -57,7 +62,9 @@ owned() {
 }
 tap=$(mktemp)
 set +e
-if [ -z "$owner" ]; then script "$file"; else owned | (cd "$(dirname "$file")" && script -); fi |
+if [ -n "$owner" ]; then owned | (cd "$(dirname "$file")" && script -)
+elif [[ ${words:-} == *" path"* ]]; then pathed | (cd "$(dirname "$file")" && script -)
+else script "$file"; fi |
     sed -u -E '/^psql:|^(ERROR|FATAL|PANIC|DETAIL|HINT|CONTEXT|STATEMENT|LINE [0-9]+):/s/^/# /' | tee "$tap"
 status=${PIPESTATUS[0]}
 count=$(grep -cE '^(not )?ok ' "$tap")

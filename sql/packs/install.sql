@@ -114,14 +114,16 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET "TimeZone" = 'UTC' AS
 DECLARE
     there   boolean;
     options text;
+    was     text;
 BEGIN
     -- Definitions keep the search_path under which they are made, so it holds the target alone.
     PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true), set_config('TimeZone', zone, true);
     there := step.kind IN ('view', 'table', 'function') AND tally_internal._made_by(step, target_schema);
     -- Whose rights a view reads with is its owner's to say, and CREATE OR REPLACE VIEW forgets it.
     options := CASE WHEN step.kind = 'view' THEN tally_internal._view_options(to_regclass(format('%I.%I', target_schema, step.name))) END;
+    was := tally_internal._look_along(quote_ident(target_schema));
     EXECUTE step.statement;
-    PERFORM set_config('search_path', quote_ident(target_schema) || ', pg_temp', true);
+    PERFORM tally_internal._look_along(was), set_config('search_path', quote_ident(target_schema) || ', pg_temp', true);
     IF NOT tally_internal._made_by(step, target_schema) THEN
         PERFORM tally_internal._refuse('undefined_object', format('a step of pack %L must make the %s %L that it names, and does not', step.pack, step.kind,
                 step.name), NULL,

@@ -50,6 +50,15 @@ COMMENT ON FUNCTION tally_internal._caller_path() IS
 'The search_path of whoever called the engine: its functions pin their own, which is passed over. A function that pins the same path writes names with '
 'their schema.';
 
+CREATE OR REPLACE FUNCTION tally_internal._path_said(schema text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT format('search_path = %I', schema) $$;
+COMMENT ON FUNCTION tally_internal._path_said(text) IS 'What stands behind SET, so that _caller_path() is this schema.';
+
+CREATE OR REPLACE FUNCTION tally_internal._look_along(path text) RETURNS text
+LANGUAGE sql VOLATILE AS $$ SELECT NULL::pg_catalog.text $$;
+COMMENT ON FUNCTION tally_internal._look_along(text) IS
+'Makes the search_path of the calling function that of the caller for what it calls, until it gives back what this returns; null where that is so anyway.';
+
 CREATE OR REPLACE FUNCTION tally_internal._is_part(class oid, object oid) RETURNS boolean
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'pg_tally'

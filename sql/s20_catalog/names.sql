@@ -105,7 +105,7 @@ BEGIN
             format('Those are %s. The search_path does not decide between them.',
                    (SELECT string_agg(quote_literal(tally_internal._with_schema(schemas[f], names[f])), ', ' ORDER BY o)
                       FROM unnest(found_) WITH ORDINALITY u(f, o))),
-            format('SET search_path = %I;  -- or write the name with its schema, as above', schemas[found_[1]]));
+            format('SET %s;  -- or write the name with its schema, as above', tally_internal._path_said(schemas[found_[1]])));
     END IF;
     RETURN ids[found_[1]];
 END $$;

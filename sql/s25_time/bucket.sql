@@ -108,26 +108,38 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 $$;
 COMMENT ON FUNCTION tally_internal._first_bucket_sql(text) IS 'SQL text of the start of the first bucket that there is.';
 
+CREATE OR REPLACE FUNCTION tally_internal._once_sql(expression text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- What is computed of the statement's parameters is known when it is planned. What is computed of a column of the query around was computed for each
+    -- row that was looked at, and in PL/pgSQL that takes milliseconds. A query of its own runs once for each value of the column.
+    RETURN CASE WHEN expression ~ '\$\d' THEN expression ELSE format('(SELECT %s)', expression) END;
+END $$;
+COMMENT ON FUNCTION tally_internal._once_sql(text) IS
+'SQL text of an expression that is the same for all rows that a condition looks at, in a form that is computed once for all of them.';
+
 CREATE OR REPLACE FUNCTION tally_internal._range_sql(time_column text, time_type regtype, zone text, rule text, since text, until text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    instant  text := tally_internal._time_as_timestamptz_sql(quote_ident(time_column), time_type, zone);
+    edge     CONSTANT text := 'tally_internal.%s(%L, %s)';
     calendar boolean := rule LIKE 'calendar %';
+    instant  text := tally_internal._time_as_timestamptz_sql(quote_ident(time_column), time_type, zone);
     -- The edges of the range: where rows of its first bucket begin, and of the first one after it.
-    low      text := CASE WHEN calendar THEN format('tally_internal._rows_from(%L, %s)', rule, since) ELSE since END;
-    high     text := CASE WHEN calendar THEN format('tally_internal._rows_past(%L, %s)', rule, until) ELSE until END;
+    low      text := CASE WHEN calendar THEN format(edge, '_rows_from', rule, since) ELSE since END;
+    high     text := CASE WHEN calendar THEN format(edge, '_rows_past', rule, until) ELSE until END;
 BEGIN
     RETURN CASE
         -- Its index serves the local times that may be such instants.
         WHEN time_type <> 'timestamptz'::regtype
-        THEN format('%1$I >= tally_internal._local_from(%2$L, %3$s) AND %1$I < tally_internal._local_until(%2$L, %4$s) AND ', time_column, zone, low, high)
-            ELSE '' END
-        || CASE WHEN calendar AND time_type <> 'timestamptz'::regtype THEN '' ELSE format('%1$s >= %2$s AND %1$s < %3$s', instant, low, high) END
-        || CASE WHEN calendar AND time_type = 'timestamptz'::regtype THEN ' AND ' ELSE '' END
+        THEN format('%1$I >= %2$s AND %1$I < %3$s AND ', time_column, tally_internal._once_sql(format(edge, '_local_from', zone, low)),
+                    tally_internal._once_sql(format(edge, '_local_until', zone, high)))
+        WHEN calendar THEN format('%1$s >= %2$s AND %1$s < %3$s AND ', instant, tally_internal._once_sql(low), tally_internal._once_sql(high))
+        ELSE '' END
         -- Only near the edges is the row's bucket asked.
-        || CASE WHEN calendar THEN format('((%1$s >= tally_internal._rows_past(%2$L, %3$s) AND %1$s < tally_internal._rows_from(%2$L, %4$s)) OR (%5$s >= '
-            '%3$s AND %5$s < %4$s))',
-                                          instant, rule, since, until, tally_internal._bucket_start_sql(rule, instant)) ELSE '' END;
+        || CASE WHEN calendar THEN format('((%1$s >= %2$s AND %1$s < %3$s) OR (%4$s >= %5$s AND %4$s < %6$s))', instant,
+            tally_internal._once_sql(format(edge, '_rows_past', rule, since)), tally_internal._once_sql(format(edge, '_rows_from', rule, until)),
+            tally_internal._bucket_start_sql(rule, instant), since, until)
+        ELSE format('%1$s >= %2$s AND %1$s < %3$s', instant, low, high) END;
 END $$;
 COMMENT ON FUNCTION tally_internal._range_sql(text, regtype, text, text, text, text) IS
 'SQL text for "the row''s bucket begins in [since, until)", in a form that an index on the time column serves. Infinite times are in no bucket.';

@@ -202,7 +202,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         ' UNION ALL SELECT {stored_columns} FROM {table} t WHERE {gate} AND t.bucket IN (SELECT _tally_kept.bucket FROM (SELECT DISTINCT k.bucket FROM '
         '{table} k WHERE k.bucket IN ({dirty}) OR EXISTS (SELECT FROM {hull} WHERE k.bucket >= _tally_hull.since AND k.bucket < _tally_hull.until)) '
         '_tally_kept '
-        'WHERE NOT EXISTS (SELECT FROM {source}{expand} WHERE {range} AND ({filter})))',
+        'WHERE NOT EXISTS (SELECT FROM {source}{expand} WHERE {range} AND ({filter}) OFFSET 0))',
         d || jsonb_build_object('range', tally_internal._definition_range_sql(d, '_tally_kept.bucket',
                                                                               tally_internal._bucket_end_sql(d ->> 'rule', '_tally_kept.bucket')))) ELSE '' END
 $$;

@@ -41,19 +41,36 @@ $$;
 COMMENT ON FUNCTION tally_internal._key_query(jsonb, text) IS
 'The definition of a resolved rollup per key over the source rows of a condition (SQL text).';
 
+CREATE OR REPLACE FUNCTION tally_internal._seldom_source_sql(d jsonb, wanted text, rows text DEFAULT 'true') RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    -- The planner cannot know that these rows are seldom asked for. It takes an unknown LIMIT for a tenth of the rows. Two of them make this
+    -- part, which is hardly ever run, so cheap that the query is not compiled (JIT took 12 s of a query of 0.1 s). Only the columns that are read
+    -- are listed, so that the source may lose or change the others. The item has the source's own name, because the definition may use it.
+    SELECT CASE WHEN x.names IS NULL THEN d ->> 'source' ELSE tally_internal._render(
+               '(SELECT * FROM (SELECT {read_columns} FROM {source} WHERE {rows} LIMIT (SELECT CASE WHEN NOT {wanted} THEN 0 END)) a '
+               'LIMIT (SELECT CASE WHEN NOT {wanted} THEN 0 END)) {own_name}',
+               d || jsonb_build_object('read_columns', x.names, 'wanted', wanted, 'rows', rows,
+                                       'own_name', (SELECT quote_ident(c.relname) FROM pg_class c WHERE c.oid = (d ->> 'source')::regclass))) END
+      FROM (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.place) AS names FROM tally.reads c WHERE c.rollup_id = (d ->> 'id')::int) x
+$$;
+COMMENT ON FUNCTION tally_internal._seldom_source_sql(jsonb, text, text) IS
+'SQL text of some rows of the source of a rollup per key for a part of its live view that is seldom run, in a form that is cheap where wanted (SQL text) '
+    'is false; the source itself as long as nobody knows which columns are read.';
+
 CREATE OR REPLACE FUNCTION tally_internal._keys_query(d jsonb, keys text, gate text DEFAULT 'true') RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     -- A varchar and a text have no = of their own, so a schema of the search_path could bring one; the operator is named in full.
     -- There are two parts, because '(none)' stands for NULL, and a search by = does not find NULL. No key is in both. Which rows those can
     -- be is said once more, in a way that an index serves. A dimension of a rollup is never NULL, so a key of them needs one part.
     SELECT tally_internal._key_query(d, tally_internal._render(
                '{keys_gate} AND ({key_columns}) OPERATOR(pg_catalog.=) ANY (SELECT {key_values} FROM {keys} AS _tally({key_names})'
                || CASE WHEN (d ->> 'key_is_never_null')::boolean THEN ')' ELSE ' WHERE ''(none)'' <> ALL (ARRAY[{marked_key}]))' END, slots))
-        || CASE WHEN (d ->> 'key_is_never_null')::boolean THEN '' ELSE ' UNION ALL ' || tally_internal._key_query(d, tally_internal._render(
-               '{keys_gate} AND (SELECT EXISTS (SELECT FROM {keys} AS _tally({key_names}) WHERE ''(none)'' = ANY (ARRAY[{marked_key}]))) AND '
-               '({key_expressions}) IN (SELECT {marked_key} FROM {keys} AS _tally({key_names}) WHERE ''(none)'' = ANY (ARRAY[{marked_key}])) AND '
-               '({key_may_be_none})', slots)) END
-      FROM (SELECT d || jsonb_build_object('keys', keys, 'keys_gate', gate)) x(slots)
+        || CASE WHEN (d ->> 'key_is_never_null')::boolean THEN '' ELSE ' UNION ALL ' || tally_internal._key_query(
+               CASE WHEN d ? 'live' THEN d || jsonb_build_object('source', tally_internal._seldom_source_sql(d, asked, d ->> 'key_may_be_none')) ELSE d END,
+               tally_internal._render('{keys_gate} AND (SELECT {none}) AND ({key_expressions}) IN (SELECT {marked_key} FROM {keys} AS _tally({key_names}) '
+               'WHERE ''(none)'' = ANY (ARRAY[{marked_key}])) AND ({key_may_be_none})', slots || jsonb_build_object('none', asked))) END
+      FROM (SELECT d || jsonb_build_object('keys', keys, 'keys_gate', gate)) x(slots),
+           tally_internal._render('EXISTS (SELECT FROM {keys} AS _tally({key_names}) WHERE ''(none)'' = ANY (ARRAY[{marked_key}]))', slots) asked
 $$;
 COMMENT ON FUNCTION tally_internal._keys_query(jsonb, text, text) IS
 'The definition of a resolved rollup over chosen keys. keys is SQL text of a relation of the key''s text columns, gate of a condition that is the same for '
@@ -91,22 +108,6 @@ $$;
 COMMENT ON FUNCTION tally_internal._dirty_keys_query(jsonb) IS
 'SQL text of the keys of a resolved rollup that are dirty by its own marks or by those of the rollups it stands on.';
 
-CREATE OR REPLACE FUNCTION tally_internal._whole_source_sql(d jsonb) RETURNS text
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    -- It is rare that all is marked, and the planner cannot know that. It takes an unknown LIMIT for a tenth of the rows. Two of them make this
-    -- part, which is hardly ever run, so cheap that the query is not compiled (JIT took 12 s of a query of 0.1 s). Only the columns that are read
-    -- are listed, so that the source may lose or change the others. The item has the source's own name, because the definition may use it.
-    SELECT CASE WHEN x.names IS NULL THEN d ->> 'source' ELSE tally_internal._render(
-               '(SELECT * FROM (SELECT {read_columns} FROM {source} LIMIT (SELECT CASE WHEN NOT {any_range} THEN 0 END)) a '
-               'LIMIT (SELECT CASE WHEN NOT {any_range} THEN 0 END)) {own_name}',
-               d || jsonb_build_object('read_columns', x.names, 'own_name',
-                                       (SELECT quote_ident(c.relname) FROM pg_class c WHERE c.oid = (d ->> 'source')::regclass))) END
-      FROM (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.place) AS names FROM tally.reads c WHERE c.rollup_id = (d ->> 'id')::int) x
-$$;
-COMMENT ON FUNCTION tally_internal._whole_source_sql(jsonb) IS
-'SQL text of the source of a rollup per key for the part of its live view that reads all of it, in a form that is cheap where the slot any_range (SQL text) '
-    'is false; the source itself as long as nobody knows which columns are read.';
-
 CREATE OR REPLACE FUNCTION tally_internal._live_keys_query(d jsonb) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -119,7 +120,7 @@ BEGIN
         'AND NOT (SELECT {any_range})) {fresh}) _tally_due UNION ALL {whole}',
         d || jsonb_build_object(
             'fresh', tally_internal._keys_query(d, '_tally_keys'),
-            'whole', tally_internal._key_query(d || jsonb_build_object('source', tally_internal._whole_source_sql(d)),
+            'whole', tally_internal._key_query(d || jsonb_build_object('source', tally_internal._seldom_source_sql(d, d ->> 'any_range')),
                                                tally_internal._render('{gate} AND (SELECT {any_range})', d))));
 END $$;
 COMMENT ON FUNCTION tally_internal._live_keys_query(jsonb) IS

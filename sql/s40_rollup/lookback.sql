@@ -29,8 +29,8 @@ CREATE OR REPLACE FUNCTION tally_internal._window_start_sql(d jsonb, start text)
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN CASE WHEN d ->> 'lookback' IS NULL THEN start
-                ELSE format('GREATEST(%s, %s)', tally_internal._shift_sql(d ->> 'rule', start, (1 - (d ->> 'lookback')::int)::text),
-                            tally_internal._first_bucket_sql(d ->> 'rule')) END;
+                ELSE tally_internal._once_sql(format('GREATEST(%s, %s)', tally_internal._shift_sql(d ->> 'rule', start, (1 - (d ->> 'lookback')::int)::text),
+                                                     tally_internal._first_bucket_sql(d ->> 'rule'))) END;
 END $$;
 COMMENT ON FUNCTION tally_internal._window_start_sql(jsonb, text) IS
 'SQL text of the start of the first bucket whose rows the bucket that begins at start is computed of, for a resolved rollup.';

@@ -86,7 +86,7 @@ COMMENT ON FUNCTION tally_internal._resolved(int) IS 'The resolved rollup of a n
 
 CREATE OR REPLACE FUNCTION tally_internal._live_form(d jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT d || jsonb_build_object('source', d -> 'live_source', 'expand', d -> 'live_expand')
+    SELECT d || jsonb_build_object('source', d -> 'live_source', 'expand', d -> 'live_expand', 'live', true)
 $$;
 COMMENT ON FUNCTION tally_internal._live_form(jsonb) IS 'A resolved rollup as its live view reads it: from live views instead of tables.';
 

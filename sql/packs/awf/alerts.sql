@@ -70,6 +70,8 @@ BEGIN
     -- The rollups of five minutes know worlds, adventures or variations.
     metric := NEW.kpi_name || CASE WHEN NEW.scope IN ('adventure', 'variation') THEN '_' || NEW.scope ELSE '' END || '_5m';
     metric := CASE WHEN tally_internal._is_metric(TG_TABLE_SCHEMA, metric) THEN metric ELSE NEW.kpi_name END;
+    -- It is a metric of this copy of the pack.
+    metric := CASE WHEN tally_internal._is_metric(TG_TABLE_SCHEMA, metric) THEN format('%I.%I', TG_TABLE_SCHEMA, metric) ELSE metric END;
     named := coalesce(NEW.name, concat_ws(' ', 'awf', NEW.kpi_name, coalesce(NEW.scope, 'global'), NEW.scope_ref, NEW.severity));
     IF TG_OP = 'INSERT' THEN
         IF EXISTS (SELECT FROM tally.thresholds x WHERE x.schema = TG_TABLE_SCHEMA AND x.name = named) THEN

@@ -17,7 +17,7 @@ DECLARE
 BEGIN
     IF NEW.name = 'TOKEN_BUDGET' THEN
         -- The digest of tokens knows every budget, so the whole history follows without being computed anew.
-        FOR item IN SELECT m.*, r.name AS rollup FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id
+        FOR item IN SELECT m.*, format('%I.%I', TG_TABLE_SCHEMA, r.name) AS rollup FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id
                       JOIN pg_catalog.pg_class c ON c.oid = r.relation AND c.relnamespace = TG_TABLE_SCHEMA::regnamespace
                      WHERE m.expression LIKE '1 - tally.percentile\_rank(tokens, %' AND m.name LIKE 'token\_overrun\_rate%' LOOP
             PERFORM tally.create_metric(item.name, item.rollup, awf_token_overrun(), unit => item.unit, description => item.description,
@@ -25,7 +25,7 @@ BEGIN
         END LOOP;
     ELSIF NEW.name LIKE 'METRICS\_%\_CRON' OR NEW.name = 'METRICS_DASHBOARDS_ENABLED' THEN
         -- A rollup follows the setting that its step names.
-        FOR item IN SELECT r.name, s.schedule FROM tally.pack_steps p JOIN tally.rollups r ON r.name = p.name
+        FOR item IN SELECT format('%I.%I', TG_TABLE_SCHEMA, r.name) AS name, s.schedule FROM tally.pack_steps p JOIN tally.rollups r ON r.name = p.name
                       JOIN pg_catalog.pg_class c ON c.oid = r.relation AND c.relnamespace = TG_TABLE_SCHEMA::regnamespace
                      CROSS JOIN LATERAL (SELECT awf_schedule(substring(p.statement FROM 'awf_schedule\(''(\w+)''\)')) AS schedule) s
                      WHERE p.pack = 'awf' AND p.kind = 'rollup' AND p.statement ~ 'awf_schedule' AND r.schedule IS DISTINCT FROM s.schedule

@@ -5,14 +5,21 @@
 -- step: function metrics_rows(text[], text, text, interval, text[], jsonb)
 CREATE OR REPLACE FUNCTION metrics_rows(metrics text[], since text DEFAULT '24 hours', until text DEFAULT NULL, bucket interval DEFAULT NULL,
                                         by text[] DEFAULT '{}', filters jsonb DEFAULT '{}') RETURNS json
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $f$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $f$
+DECLARE
+    was    text := tally_internal._look_along(current_setting('search_path'));
+    result json;
+BEGIN
+    IF NOT awf_is_enabled() THEN RETURN NULL; END IF;
     -- By locale a cell may be a handful of people.
-    SELECT CASE WHEN awf_is_enabled() THEN coalesce(json_agg(x), '[]') END FROM tally.report(metrics, since, until, bucket, by, filters,
+    result := (SELECT coalesce(json_agg(x), '[]') FROM tally.report(metrics, since, until, bucket, by, filters,
         people => CASE WHEN 'locale' = ANY (by) OR filters ? 'locale' THEN 'sessions' END,
         k => awf_setting('METRICS_KANON_MIN')::int,
         max_range => awf_setting('METRICS_MAX_RANGE_DAYS')::int * interval '1 day',
-        max_rows => awf_setting('EXPORT_MAX_ROWS')::int) x
-$f$;
+        max_rows => awf_setting('EXPORT_MAX_ROWS')::int) x);
+    PERFORM tally_internal._look_along(was);
+    RETURN result;
+END $f$;
 COMMENT ON FUNCTION metrics_rows(text[], text, text, interval, text[], jsonb) IS
 'Metrics side by side as a JSON array, within the limits of awf_settings; tally.csv(…) of it is CSV. By locale, cells with too few sessions are null.';
 

@@ -68,4 +68,25 @@ is "$(run authenticator "SET ROLE anon; SELECT count(*) FROM tally.rollups WHERE
 run tally_host "SELECT tally.start()" >/dev/null
 is "$(run tally_host "SELECT (tally_internal._clock()).state || ', ' || (SELECT count(*) FROM tally.status WHERE rollup = 'by_hour')")" 'running, 1' \
     'bug: with jobs of pg_cron, status refused an owner that may not see the settings of pg_cron'
+
+# What Supabase advises: eight jobs at most, and ten minutes each.
+run tally_host "SELECT tally.create_rollup('by_hour_' || n, 'events', 'at', measures => '{\"n\": \"count(*)\"}', schedule => n || ' 3 * * *')
+    FROM generate_series(1, 6) n" >/dev/null
+run tally_host "SELECT tally.create_task('slow_' || n, n || ' 4 1 1 *', 'SELECT pg_sleep(300)') FROM generate_series(1, 4) n" >/dev/null
+run tally_host "SELECT tally.retain_source('events', '100 years')" >/dev/null
+is "$(run tally_host "SELECT count(*) || ': ' || string_agg(jobname, ', ' ORDER BY jobname) FILTER (WHERE jobname ~ 'due$') FROM cron.job
+    WHERE jobname LIKE 'tally %'")" '8: tally refresh due, tally tasks due' 'however many schedules there are, there are eight jobs'
+is "$(run tally_host "SELECT longest FROM tally_internal._job_limits()")" '00:10:00' 'and a job may last ten minutes'
+run tally_host "SELECT cron.unschedule('tally tasks due')" >/dev/null
+run tally_host "UPDATE tally.tasks SET last_run = '2000-01-01' WHERE name = 'slow_1'" >/dev/null
+server_psql -q -d postgres -c "ALTER DATABASE hosted SET tally.job_timeout = '1 second'"
+run tally_host "SELECT tally.run_tasks('due')" >"$SERVER_DIR/slow" &
+slow=$!
+for _ in $(seq 200); do
+    kill -0 $slow 2>/dev/null || break
+    sleep 0.5
+    run tally_host "CALL tally.evaluate_scheduled()" >/dev/null
+done
+wait $slow || :
+is "$(grep -o 'ERROR:  [0-9A-Z]*' "$SERVER_DIR/slow")" 'ERROR:  57014' 'what lasts longer is ended by the next evaluation'
 done_testing

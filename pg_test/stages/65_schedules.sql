@@ -40,4 +40,27 @@ SELECT lives_ok($$SELECT tally.alter_rollup('slow', schedule => '@daily')$$, 'a 
 SELECT seconds($$SELECT tally.alter_rollup('slow', schedule => '30 seconds')$$, NULL, 'afterwards');
 SELECT seconds($$SELECT tally.create_task('t', '30 seconds', 'SELECT 1')$$, NULL, 'of a task');
 SELECT throws_ok($$SELECT tally.create_task('t', 'whenever', 'SELECT 1')$$, '22023', NULL, 'a task needs a schedule that can be read');
+
+-- Where there may be so many jobs and no more, schedules share one.
+SELECT bag_eq(format($$SELECT word, schedule FROM tally_internal._own_jobs('{0 3 * * *,@hourly,*/5 * * * *,0 0 1 1 *}', %L::int)$$, most), wanted,
+        'four schedules, ' || COALESCE(most || ' jobs', 'any number of jobs'))
+  FROM (VALUES (3, $$VALUES ('*/5 * * * *', '*/5 * * * *'), ('@hourly', '@hourly'), ('due', '* * * * *')$$), (1, $$VALUES ('due', '* * * * *')$$),
+               (4, $$SELECT s, s FROM unnest('{*/5 * * * *,@hourly,0 3 * * *,0 0 1 1 *}'::text[]) s$$),
+               (NULL, $$SELECT s, s FROM unnest('{*/5 * * * *,@hourly,0 3 * * *,0 0 1 1 *}'::text[]) s$$)) v(most, wanted);
+
+-- What is due is what has come up since it was refreshed.
+SELECT tally.drop_rollup(name) FROM tally.rollups;
+SELECT tally.create_rollup('waits', 'events', 'at', measures => '{"n": "count(*)"}', schedule => '* * * * *');
+SELECT tally.create_rollup('done', 'events', 'at', measures => '{"n": "count(*)"}', schedule => '0 0 1 1 *');
+INSERT INTO events VALUES ('2026-01-01 00:00Z');
+CALL tally.backfill();
+UPDATE tally.runs r SET started_at = now() + CASE x.name WHEN 'done' THEN interval '1 day' ELSE '-2 minutes' END FROM tally.rollups x WHERE x.id = r.rollup_id;
+SELECT tally.create_rollup('never', 'events', 'at', measures => '{"n": "count(*)"}', schedule => '0 0 1 1 *');
+SELECT tally.create_rollup('by_hand', 'events', 'at', measures => '{"n": "count(*)"}', schedule => NULL);
+SELECT set_eq($$SELECT r.name FROM unnest(tally_internal._scheduled_chain('due')) c JOIN tally.rollups r ON r.id = c$$, '{waits,never}'::text[],
+    'due is what came up since its last run, and what never ran');
+INSERT INTO events VALUES ('2026-01-01 00:00Z');
+CALL tally.refresh_scheduled(NULL);
+SELECT results_eq('SELECT (SELECT sum(n)::int FROM waits), (SELECT sum(n)::int FROM done), (SELECT sum(n)::int FROM never)', 'VALUES (2, 1, 2)',
+    'bug: refresh_scheduled(NULL), which the installation page has for other databases, did nothing');
 SELECT * FROM finish();

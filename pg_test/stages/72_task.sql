@@ -23,6 +23,12 @@ SELECT tally.create_task('after', '5 2 * * *', 'INSERT INTO log (at) VALUES (:as
 SELECT is((SELECT string_agg(task || ' ' || coalesce(left(error, 5), 'ok'), ', ') FROM tally.run_tasks(as_of => '2025-01-03 02:00+00')),
     'note ok, fails 22012, after ok', 'a failing task stops no other');
 SELECT is((SELECT sqlstate FROM tally.tasks WHERE name = 'fails'), '22012', 'its error is kept');
+-- A job for several schedules asks for what is due.
+SELECT tally.create_task('new', '0 3 * * *', 'INSERT INTO log (at) VALUES (:as_of)');
+SELECT is((SELECT string_agg(task, ', ') FROM tally.run_tasks('due', x::timestamptz)), wanted, 'due at ' || x)
+  FROM (VALUES (1, '2025-01-03 02:04:30+00', NULL), (2, '2025-01-03 02:30+00', 'note, fails, after'), (3, '2025-01-03 02:31+00', NULL),
+               (4, '2025-01-03 03:01:30+00', NULL), (5, '2025-01-04 03:00:01+00', 'new, note, fails, after'), (6, '2025-01-04 03:00:59+00', NULL))
+       v(n, x, wanted) ORDER BY n;
 
 -- With its owner's rights, whoever runs the job.
 CREATE ROLE task_owner_72 ROLE CURRENT_USER;

@@ -100,3 +100,9 @@ CREATE OR REPLACE FUNCTION tally_internal._must_own_sources() RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT false $$;
 COMMENT ON FUNCTION tally_internal._must_own_sources() IS
 'Whether a role can only define a rollup on a source that it owns. Here it needs the right TRIGGER: the engine makes the triggers as a superuser.';
+
+CREATE OR REPLACE FUNCTION tally_internal._job_limits(OUT refreshes int, OUT tasks int, OUT longest interval)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT NULL::pg_catalog.int4, NULL::pg_catalog.int4, NULL::pg_catalog.interval $$;
+COMMENT ON FUNCTION tally_internal._job_limits() IS
+'How many jobs of pg_cron the schedules of rollups may take, and those of tasks, and how long a job may last where tally.job_timeout does not say. '
+'Null: no limit.';

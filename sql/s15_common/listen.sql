@@ -16,6 +16,7 @@
 --   definitions_asked   none        none                returns definitions as JSON: kind, name, owner, statement, stage (none: first)
 --   health_asked        none        none                returns checks as JSON: check, status, value, unit, detail, hint
 --   clock_starts        none        none                makes what the clock is to watch
+--   clock_ticks         none        none                ends jobs that last too long
 --   source_is_far       none        rollup, server,     returns the statement to use instead
 --                                   source
 --   copies_moved        none        number of the table returns a line where what the table copies lies elsewhere now

@@ -43,3 +43,16 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_schedule(text) IS 'An error where a schedule cannot be read, or this pg_cron cannot run it. Null is fine.';
+
+CREATE OR REPLACE FUNCTION tally_internal._own_jobs(schedules text[], most int) RETURNS TABLE (word text, schedule text)
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT s, s FROM unnest(schedules) s WHERE cardinality(schedules) <= COALESCE(most, cardinality(schedules))
+    -- Those that come up most often keep a job of their own.
+    UNION ALL (SELECT s, s FROM unnest(schedules) s WHERE cardinality(schedules) > most
+                ORDER BY tally.schedule_before(s, timestamptz '2000-01-01 00:00:00+00') - tally.schedule_before(s, timestamptz '2000-01-01 00:00:00+00', 2),
+                    s COLLATE "C" LIMIT most - 1)
+    UNION ALL SELECT 'due', '* * * * *' WHERE cardinality(schedules) > most
+$$;
+COMMENT ON FUNCTION tally_internal._own_jobs(text[], int) IS
+'The jobs for some schedules, at most so many (null: no limit): what each asks for, and when it runs. Schedules that get no job share one that runs every '
+    'minute and asks for what is due.';

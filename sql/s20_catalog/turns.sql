@@ -22,6 +22,14 @@ END $$;
 COMMENT ON FUNCTION tally_internal._turn_limit(text, float8) IS
 'How long all work of one role may take in one run, in milliseconds: by a setting (0: no limit), or as usual where it is not set.';
 
+CREATE OR REPLACE FUNCTION tally_internal._usual_turn(otherwise float8) RETURNS float8
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- It ends before the job is ended.
+    SELECT COALESCE(extract(epoch FROM l.longest)::float8 * 800, otherwise) FROM tally_internal._job_limits() l
+$$;
+COMMENT ON FUNCTION tally_internal._usual_turn(float8) IS
+'How long all work of one role may usually take in one run, in milliseconds: four fifths of what a job may last, or as given where that has no limit.';
+
 CREATE OR REPLACE FUNCTION tally_internal._spend(spent jsonb, owner regrole, began timestamptz) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -26,14 +26,17 @@ BEGIN
     PERFORM tally_internal._end_refresh(schedule, run);
 END $$;
 COMMENT ON PROCEDURE tally.refresh_scheduled(text) IS
-'The scheduled job runs this. It refreshes all rollups of a schedule, and those they stand on, in batches that commit. It passes over a rollup that '
+'The scheduled job runs this. It refreshes all rollups of a schedule, and those they stand on, in batches that commit; for ''due'' or null, those whose '
+'schedules have come up since they were last refreshed. It passes over a rollup that '
 'another session refreshes. It logs and passes over one that fails or whose table is locked. If the rollups of one role take longer than '
-'tally.role_refresh_timeout (10 minutes), the rest of them wait for the next run.';
+'tally.role_refresh_timeout (10 minutes; hosted edition: 8) the rest of them wait for the next run.';
 
 CREATE OR REPLACE FUNCTION tally_internal._scheduled_chain(schedule text) RETURNS int[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WITH wanted AS (SELECT DISTINCT c.id, x.owner::oid AS owner FROM tally.rollups r, unnest(tally_internal._with_ancestors(r.id)) c(id)
-                      JOIN tally.rollups x ON x.id = c.id WHERE r.schedule = $1),
+                      JOIN tally.rollups x ON x.id = c.id
+                     WHERE r.schedule = $1 OR COALESCE($1, 'due') = 'due' AND tally.schedule_before(r.schedule, now())
+                           > COALESCE((SELECT u.started_at FROM tally.runs u WHERE u.rollup_id = r.id ORDER BY u.id DESC LIMIT 1), '-infinity')),
          lasts AS (SELECT w.id, w.owner, COALESCE(l.started_at, '-infinity') AS at, sum(COALESCE(l.duration_ms, 0)) OVER (PARTITION BY w.owner) AS ms
                      FROM wanted w LEFT JOIN LATERAL (SELECT u.started_at, u.duration_ms FROM tally.runs u WHERE u.rollup_id = w.id
                                                       ORDER BY u.id DESC LIMIT 1) l ON true)
@@ -43,7 +46,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
                                 FROM unnest(tally_internal._with_ancestors(w.id)) a(id) JOIN lasts l ON l.id = a.id) o
 $$;
 COMMENT ON FUNCTION tally_internal._scheduled_chain(text) IS
-'The rollups of a schedule and all they stand on, in order: those of roles whose rollups were slow come last.';
+'The rollups of a schedule, or those that are due, and all they stand on, in order: those of roles whose rollups were slow come last.';
 
 CREATE OR REPLACE FUNCTION tally_internal._scheduled_unit(rollup_id int, run jsonb, who bigint DEFAULT tally_internal._me(), OUT more boolean, OUT state jsonb)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -57,7 +60,7 @@ BEGIN
     state := run;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     IF r.id IS NULL OR NOT tally_internal._due(r.id) OR run -> 'locked' ? r.source::oid::text THEN RETURN; END IF;
-    IF NOT tally_internal._has_turn(run -> 'spent', r.owner, tally_internal._turn_limit('tally.role_refresh_timeout', 600000)) THEN
+    IF NOT tally_internal._has_turn(run -> 'spent', r.owner, tally_internal._turn_limit('tally.role_refresh_timeout', tally_internal._usual_turn(600000))) THEN
         state := jsonb_set(run, '{put_off}', run -> 'put_off' || to_jsonb(r.id));
         RETURN;
     END IF;
@@ -93,6 +96,7 @@ DECLARE
     caller regrole := tally_internal._caller(who);
 BEGIN
     PERFORM tally_internal._check_operator(caller, 'tally.refresh_scheduled(text)'::regprocedure);
+    PERFORM tally_internal._announce('clock_ticks');
     PERFORM tally_internal._reconcile_members();
 END $$;
 COMMENT ON FUNCTION tally_internal._begin_refresh(bigint) IS 'What a scheduled refresh begins with: capture follows tables that came, went or changed unseen.';

@@ -192,6 +192,7 @@ BEGIN
     PERFORM tally_internal._check_evaluator(tally_internal._caller(who));
     IF tally_internal._evaluation_lock() THEN PERFORM tally_internal._put_off_thresholds(as_of, true, spent); END IF;
     PERFORM tally_internal._follow_up(as_of);
+    PERFORM tally_internal._announce('clock_ticks');
 END $$;
 COMMENT ON FUNCTION tally_internal._scheduled_end(timestamptz, jsonb, bigint) IS 'What evaluate_scheduled() ends with.';
 

@@ -1,13 +1,15 @@
--- Owns: the clock: pg_cron jobs, one per schedule of rollups and of tasks, one for evaluation, one for upkeep.
+-- Owns: the clock: pg_cron jobs, one per schedule of rollups and of tasks as far as there may be so many, one for evaluation, one for upkeep; and the end of
+-- a job that lasts too long.
 
 CREATE OR REPLACE FUNCTION tally_internal._wanted_jobs(evaluate text) RETURNS TABLE (name text, schedule text, command text)
 -- It has its owner's rights, because a clock sees no task of others. It tells their schedules, as tally.jobs does.
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     -- Each job is one statement, because pg_cron 1.4 logs a job of several as succeeded before it has ended.
-    SELECT 'tally refresh ' || r.schedule, r.schedule, format('CALL tally.refresh_scheduled(%L)', r.schedule)
-      FROM (SELECT DISTINCT schedule FROM tally.rollups WHERE schedule IS NOT NULL) r
-    UNION ALL SELECT 'tally tasks ' || t.schedule, t.schedule, format('SELECT tally.run_tasks(%L)', t.schedule)
-      FROM (SELECT DISTINCT schedule FROM tally.tasks) t
+    SELECT 'tally refresh ' || j.word, j.schedule, format('CALL tally.refresh_scheduled(%L)', j.word)
+      FROM tally_internal._job_limits() l,
+           tally_internal._own_jobs(ARRAY(SELECT DISTINCT r.schedule FROM tally.rollups r WHERE r.schedule IS NOT NULL), l.refreshes) j
+    UNION ALL SELECT 'tally tasks ' || j.word, j.schedule, format('SELECT tally.run_tasks(%L)', j.word)
+      FROM tally_internal._job_limits() l, tally_internal._own_jobs(ARRAY(SELECT DISTINCT t.schedule FROM tally.tasks t), l.tasks) j
     UNION ALL SELECT 'tally evaluate', evaluate, 'CALL tally.evaluate_scheduled()'
     UNION ALL SELECT 'tally maintain', '17 3 * * *', 'SELECT tally.maintain()'
     UNION ALL SELECT 'tally expire', '37 3 * * *', 'CALL tally.expire()' WHERE EXISTS (SELECT FROM tally.source_retentions s WHERE s.keep IS NOT NULL)
@@ -128,6 +130,26 @@ BEGIN
     PERFORM tally_internal._sync_jobs();
 END $$;
 COMMENT ON FUNCTION tally_internal._when_schedules_change_s70(int, jsonb) IS 'Listener: the jobs follow the schedules.';
+
+CREATE OR REPLACE FUNCTION tally_internal._when_clock_ticks_s70(id int, detail jsonb) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    most float8 := tally_internal._turn_limit('tally.job_timeout', (SELECT extract(epoch FROM l.longest)::float8 * 1000 FROM tally_internal._job_limits() l));
+    job  record;
+BEGIN
+    IF most = 'Infinity' THEN RETURN; END IF;
+    FOR job IN SELECT j.name, a.pid FROM tally.jobs j JOIN pg_stat_activity a ON a.query = j.command
+                WHERE a.datname = current_database() AND a.state = 'active' AND a.pid <> pg_backend_pid() AND pg_has_role(a.usesysid, 'USAGE')
+                  AND clock_timestamp() - a.query_start > most * interval '1 millisecond' LOOP
+        CONTINUE WHEN NOT pg_cancel_backend(job.pid);
+        RAISE WARNING USING ERRCODE = 'query_canceled',
+            MESSAGE = format('job %L was ended: it lasted longer than %s s', job.name, round((most / 1000)::numeric)),
+            DETAIL = 'What it had committed stays, and its next run goes on from there.',
+            HINT = format('ALTER DATABASE %I SET tally.job_timeout = ''30 minutes'';  -- or mend what is slow', current_database());
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._when_clock_ticks_s70(int, jsonb) IS
+'Listener: ends jobs that last longer than tally.job_timeout: by default 10 minutes in the hosted edition, and as long as they like in the other.';
 
 CREATE OR REPLACE FUNCTION tally_internal._maintain(keep interval, who bigint DEFAULT tally_internal._me()) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$

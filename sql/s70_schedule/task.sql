@@ -127,13 +127,14 @@ COMMENT ON FUNCTION tally_internal._task_timeout() IS
 CREATE OR REPLACE FUNCTION tally_internal._role_task_timeout() RETURNS float8
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN tally_internal._turn_limit('tally.role_task_timeout', tally_internal._task_timeout());
+    RETURN tally_internal._turn_limit('tally.role_task_timeout', tally_internal._usual_turn(tally_internal._task_timeout()));
 EXCEPTION WHEN data_exception THEN
     -- Each task says that the setting is wrong.
-    RETURN tally_internal._turn_limit('tally.role_task_timeout', 3600000);
+    RETURN tally_internal._turn_limit('tally.role_task_timeout', tally_internal._usual_turn(3600000));
 END $$;
 COMMENT ON FUNCTION tally_internal._role_task_timeout() IS
-'How long all tasks of one role may take in one run, in milliseconds: the setting tally.role_task_timeout, by default as long as one task may.';
+'How long all tasks of one role may take in one run, in milliseconds: the setting tally.role_task_timeout, by default as long as one task may (hosted '
+    'edition: 8 minutes).';
 
 CREATE OR REPLACE FUNCTION tally_internal._run_tasks(schedule text, as_of timestamptz, who bigint DEFAULT tally_internal._me())
     RETURNS TABLE (task text, returned bigint, error text)
@@ -151,10 +152,13 @@ BEGIN
     -- Roles whose tasks took longer the last time come last, by minutes. Each role goes on with the first that was put off, in the order in
     -- which the tasks were made.
     FOR t IN SELECT x.* FROM tally.tasks x WHERE _run_tasks.schedule IS NULL OR x.schedule = _run_tasks.schedule
+                 -- One that never ran is due in the minute in which it comes up, and not at once.
+                 OR _run_tasks.schedule = 'due' AND tally.schedule_before(x.schedule, as_of)
+                    > COALESCE(x.last_run, date_trunc('minute', as_of) - interval '1 second')
               ORDER BY floor((SELECT sum(y.last_ms) FROM tally.tasks y WHERE y.owner::oid = x.owner::oid AND y.schedule = x.schedule) / 60000) NULLS FIRST,
                   x.id < (SELECT min(f.id) FROM tally.put_off p
-                            JOIN tally.tasks f ON f.name = p.first AND f.schedule = p.schedule AND f.owner::oid = p.owner::oid
-                           WHERE p.kind = 'tasks' AND p.schedule = x.schedule AND p.owner::oid = x.owner::oid), x.id LOOP
+                            JOIN tally.tasks f ON f.name = p.first AND p.schedule IN (f.schedule, 'due') AND f.owner::oid = p.owner::oid
+                           WHERE p.kind = 'tasks' AND p.schedule IN (x.schedule, _run_tasks.schedule) AND p.owner::oid = x.owner::oid), x.id LOOP
         IF NOT tally_internal._has_turn(spent, t.owner, most) THEN
             owners := owners || t.owner::regrole;
             waiting := waiting || t.name;
@@ -192,7 +196,8 @@ BEGIN
     RETURN QUERY SELECT * FROM tally_internal._run_tasks(schedule, as_of);
 END $$;
 COMMENT ON FUNCTION tally.run_tasks(text, timestamptz) IS
-'Runs the tasks of a schedule (null: all) and says how many rows each returned. A task that fails does not stop the others; its error is in tally.tasks.';
+'Runs the tasks of a schedule (null: all; ''due'': those whose schedules have come up since they last ran) and says how many rows each returned. A task that '
+    'fails does not stop the others; its error is in tally.tasks.';
 
 CREATE OR REPLACE FUNCTION tally_internal._when_schema_renamed_s70(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Owns the forms in which platforms take the hosted edition, made from dist/pg_tally-hosted--<version>.sql:
 #
-#   dist/supabase/migrations/<stamp>_pg_tally.sql   a migration of Supabase: one statement, which does nothing where this version is installed
+#   dist/supabase/migrations/<stamp>_pg_tally.sql   a migration of Supabase: one statement, which does nothing where this version is installed, and brings
+#                                                   another version to this one
 #   dist/pg_tle/pg_tally_hosted--<version>.sql      registers the extension pg_tally_hosted with pg_tle; CREATE EXTENSION installs it
 #   dist/dbdev/pg_tally_hosted/                     the folder that `dbdev publish` takes
 
@@ -11,14 +12,15 @@
 . scripts/lib/sql.sh
 
 file=dist/pg_tally-hosted--$VERSION.sql
-[ -r "$file" ] || scripts/hosted.sh
+over=dist/pg_tally-hosted--$VERSION--again.sql
+[ -r "$file" ] && [ -r "$over" ] || scripts/hosted.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 what='Product analytics and SLOs inside PostgreSQL: rollups, metrics, alerts, funnels, experiments. Hosted edition, without a shared library'
 
-# Nothing in the file may end the strings that it is put into.
-for tag in 'pg_tally_migration' 'pg_tally_file' 'pg_tally_tle'; do
-    ! grep -qF "\$$tag\$" "$file" || die "the hosted edition contains \$$tag\$."
+# Nothing in the files may end the strings that they are put into.
+for tag in 'pg_tally_migration' 'pg_tally_file' 'pg_tally_again' 'pg_tally_tle' '_pgtle_i_' '_pgtle_o_'; do
+    ! grep -qF "\$$tag\$" "$file" "$over" || die "the hosted edition contains \$$tag\$."
 done
 
 rm -rf dist/supabase dist/pg_tle dist/dbdev
@@ -28,24 +30,29 @@ mkdir -p dist/supabase/migrations dist/pg_tle dist/dbdev/pg_tally_hosted
 stamp=${STAMP:-$(git log -1 --format=%cd --date=format-local:%Y%m%d%H%M%S 2>/dev/null || date -u +%Y%m%d%H%M%S)}
 {
     cat <<SQL
--- pg_tally $VERSION, hosted edition, as a migration. It needs no superuser. Where this version is installed it does nothing; over another one it refuses.
+-- pg_tally $VERSION, hosted edition, as a migration. It needs no superuser. Where this version is installed it does nothing. Over another one it replaces
+-- functions and views, as pg_tally-hosted--$VERSION--again.sql does; where the tables have another form, it refuses and changes nothing.
 DO \$pg_tally_migration\$
 DECLARE
     installed text;
 BEGIN
-    IF pg_catalog.to_regprocedure('tally_internal._installed_version()') IS NOT NULL THEN
-        EXECUTE 'SELECT tally_internal._installed_version()' INTO installed;
-        IF installed = '$VERSION' THEN
-            RAISE NOTICE 'pg_tally $VERSION is installed already';
-            RETURN;
-        END IF;
-        RAISE EXCEPTION USING ERRCODE = 'duplicate_object', MESSAGE = pg_catalog.format('no pg_tally or version $VERSION expected, got version %s', installed),
-            DETAIL = 'Nothing was changed.', HINT = 'SELECT * FROM tally.definitions();  -- save what it gives, then SELECT * FROM tally.uninstall();';
-    END IF;
-    EXECUTE \$pg_tally_file\$
+    IF pg_catalog.to_regprocedure('tally_internal._installed_version()') IS NULL THEN
+        EXECUTE \$pg_tally_file\$
 SQL
     cat "$file"
-    printf '$pg_tally_file$;\nEND $pg_tally_migration$;\n'
+    cat <<SQL
+\$pg_tally_file\$;
+        RETURN;
+    END IF;
+    EXECUTE 'SELECT tally_internal._installed_version()' INTO installed;
+    IF installed = '$VERSION' THEN
+        RAISE NOTICE 'pg_tally $VERSION is installed already';
+        RETURN;
+    END IF;
+    EXECUTE \$pg_tally_again\$
+SQL
+    cat "$over"
+    printf '$pg_tally_again$;\nEND $pg_tally_migration$;\n'
 } >"$work/migration.sql"
 mv "$work/migration.sql" "dist/supabase/migrations/${stamp}_pg_tally.sql"
 

@@ -13,12 +13,20 @@
 # What an earlier run, cut short, may have left.
 use_server crash
 remove_server
-run_server crash "${PROFILE:-release}" crash "fsync = off" "shared_buffers = 128MB" "max_connections = 20" \
-    "log_min_messages = warning" "autovacuum_naptime = 1s"
+role=postgres
+settings=("fsync = off" "shared_buffers = 128MB" "max_connections = 20" "log_min_messages = warning" "autovacuum_naptime = 1s")
 trap remove_server EXIT
-sql() { PGOPTIONS='-c client_min_messages=warning' server_psql -d crash -Atq -v ON_ERROR_STOP=1 "$@"; }
+sql() { PGOPTIONS='-c client_min_messages=warning' server_psql -U "$role" -d crash -Atq -v ON_ERROR_STOP=1 "$@"; }
+if [ "${KERNEL:-rust}" = sql ]; then
+    run_hosted_server crash postgres "${settings[@]}"
+    install_hosted crash
+    role=tally_host
+else
+    run_server crash "${PROFILE:-release}" crash "${settings[@]}"
+    sql -c "CREATE EXTENSION pg_tally"
+fi
 
-sql -c "CREATE EXTENSION pg_tally" -f pg_test/crash/schema.sql >/dev/null
+sql -f pg_test/crash/schema.sql >/dev/null
 
 # Runs a statement in the background, kills the server after some milliseconds, starts it again. Says "hit" when the
 # statement was still running.

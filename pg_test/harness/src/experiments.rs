@@ -18,6 +18,8 @@ use world::World;
 
 /// The sessions of a sequence. The writer commits at once; the other one keeps transactions and snapshots open.
 pub struct Sessions {
+    server: Server,
+    database: String,
     writer: Client,
     other: Client,
 }
@@ -26,6 +28,8 @@ impl Sessions {
     /// Two sessions of one database.
     pub fn new(server: &Server, database: &str) -> Self {
         Sessions {
+            server: server.clone(),
+            database: database.to_string(),
             writer: server.connect(database),
             other: server.connect(database),
         }
@@ -113,6 +117,9 @@ impl Sequence {
             self.execute(&mut on.writer, &sql)?;
         }
         for client in [&mut on.writer, &mut on.other] {
+            if let Some(by_path) = on.server.connect_by_path(&on.database, &self.schema) {
+                *client = by_path;
+            }
             // What is refreshed at a level that may be told to try again is the business of the test of rollups.
             let settings = crate::settings::drawn(&mut self.rng)
                 .replace("'serializable'", "'read committed'")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Owns one promise: the hosted edition beside Supabase's roles and default privileges gives anon and authenticated nothing. On a server of its own,
-# because those roles belong to the server and other tests make them too.
+# Owns two promises: the hosted edition beside Supabase's roles, default privileges and schemas gives anon and authenticated nothing, and takes no more of
+# pg_cron than Supabase advises. On a server of its own, because those roles belong to the server and other tests make them too.
 
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib/common.sh"
@@ -16,14 +16,33 @@ server_psql -q -d postgres -v ON_ERROR_STOP=1 -c "CREATE ROLE anon NOLOGIN NOINH
     -c "CREATE ROLE service_role NOLOGIN NOINHERIT BYPASSRLS" -c "CREATE ROLE authenticator LOGIN NOINHERIT" \
     -c "GRANT anon, authenticated, service_role TO authenticator" -c "CREATE ROLE tally_host LOGIN CREATEROLE" \
     -c "GRANT CREATE, TEMPORARY ON DATABASE hosted TO tally_host"
-# What a project of Supabase begins with: whatever the developer makes in public is granted to the roles of the Data API.
-server_psql -q -d hosted -v ON_ERROR_STOP=1 -c "GRANT ALL ON SCHEMA public TO tally_host" -c "CREATE EXTENSION pg_cron" \
-    -c "GRANT USAGE ON SCHEMA cron TO tally_host" \
-    -c "GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role" \
-    -c "ALTER DEFAULT PRIVILEGES FOR ROLE tally_host IN SCHEMA public GRANT ALL ON TABLES TO anon, authenticated, service_role" \
-    -c "ALTER DEFAULT PRIVILEGES FOR ROLE tally_host IN SCHEMA public GRANT ALL ON FUNCTIONS TO anon, authenticated, service_role" \
-    -c "ALTER DEFAULT PRIVILEGES FOR ROLE tally_host IN SCHEMA public GRANT ALL ON SEQUENCES TO anon, authenticated, service_role" \
-    -c "ALTER DEFAULT PRIVILEGES FOR ROLE tally_host GRANT ALL ON TABLES TO anon, authenticated"
+# as_supabase DATABASE: what a project of Supabase begins with. Whatever the developer makes in public is granted to the roles of the Data API; extensions lie
+# in a schema of their own.
+as_supabase() {
+    server_psql -q -d "$1" -v ON_ERROR_STOP=1 <<'SQL'
+GRANT ALL ON SCHEMA public TO tally_host;
+GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role;
+ALTER DEFAULT PRIVILEGES FOR ROLE tally_host IN SCHEMA public GRANT ALL ON TABLES TO anon, authenticated, service_role;
+ALTER DEFAULT PRIVILEGES FOR ROLE tally_host IN SCHEMA public GRANT ALL ON FUNCTIONS TO anon, authenticated, service_role;
+ALTER DEFAULT PRIVILEGES FOR ROLE tally_host IN SCHEMA public GRANT ALL ON SEQUENCES TO anon, authenticated, service_role;
+ALTER DEFAULT PRIVILEGES FOR ROLE tally_host GRANT ALL ON TABLES TO anon, authenticated;
+CREATE SCHEMA extensions;
+GRANT USAGE ON SCHEMA extensions TO tally_host, anon, authenticated, service_role;
+CREATE EXTENSION pgcrypto SCHEMA extensions;
+CREATE EXTENSION "uuid-ossp" SCHEMA extensions;
+CREATE EXTENSION pgtap SCHEMA extensions;
+CREATE SCHEMA auth;
+CREATE TABLE auth.users (id uuid PRIMARY KEY, email text);
+CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT nullif(current_setting('request.jwt.claim.sub', true), '')::uuid $$;
+GRANT USAGE ON SCHEMA auth TO tally_host, anon, authenticated, service_role;
+SQL
+}
+server_psql -q -d postgres -v ON_ERROR_STOP=1 -c "CREATE DATABASE stages" -c "GRANT CREATE, TEMPORARY ON DATABASE stages TO tally_host" \
+    -c "ALTER ROLE tally_host SET search_path = \"\$user\", public, extensions"
+as_supabase hosted
+as_supabase stages
+server_psql -q -d hosted -v ON_ERROR_STOP=1 -c "CREATE EXTENSION pg_cron" -c "GRANT USAGE ON SCHEMA cron TO tally_host"
+put_hosted stages
 put_hosted hosted
 # run ROLE SQL: what psql says to a role.
 run() {
@@ -68,6 +87,16 @@ is "$(run authenticator "SET ROLE anon; SELECT count(*) FROM tally.rollups WHERE
 run tally_host "SELECT tally.start()" >/dev/null
 is "$(run tally_host "SELECT (tally_internal._clock()).state || ', ' || (SELECT count(*) FROM tally.status WHERE rollup = 'by_hour')")" 'running, 1' \
     'bug: with jobs of pg_cron, status refused an owner that may not see the settings of pg_cron'
+
+# Some stages as a project of Supabase has them: in schemas that give what is made there to others, with extensions that lie elsewhere.
+for file in 40_rollup_exact 60_alert_states 75_release; do
+    server_psql -q -d postgres -c "CREATE DATABASE stage TEMPLATE stages" -c "GRANT CREATE, TEMPORARY ON DATABASE stage TO tally_host"
+    said=$(PGOPTIONS='-c client_min_messages=warning' "$PG_LIB/bin/psql" -XAtq -h "$SERVER_SOCKET" -p "$SERVER_PORT" -U tally_host -d stage \
+        -v ON_ERROR_STOP=1 -P pager=off -f "pg_test/stages/$file.sql" 2>&1) || said+=$'\nERROR: psql failed'
+    least=$(awk -v file="pg_test/stages/$file.sql" '$1 == file { print $2 }' pg_test/counts.txt)
+    is "$(grep -A6 -E '^not ok|ERROR:' <<<"$said" | head -n 20)$(($(grep -c '^ok ' <<<"$said") >= least))" 1 "$file beside Supabase's roles and schemas"
+    server_psql -q -d postgres -c "DROP DATABASE stage WITH (FORCE)"
+done
 
 # What Supabase advises: eight jobs at most, and ten minutes each.
 run tally_host "SELECT tally.create_rollup('by_hour_' || n, 'events', 'at', measures => '{\"n\": \"count(*)\"}', schedule => n || ' 3 * * *')

@@ -45,8 +45,8 @@ SELECT throws_ok($$SELECT tally.create_task('t', 'whenever', 'SELECT 1')$$, '220
 SELECT bag_eq(format($$SELECT word, schedule FROM tally_internal._own_jobs('{0 3 * * *,@hourly,*/5 * * * *,0 0 1 1 *}', %L::int)$$, most), wanted,
         'four schedules, ' || COALESCE(most || ' jobs', 'any number of jobs'))
   FROM (VALUES (3, $$VALUES ('*/5 * * * *', '*/5 * * * *'), ('@hourly', '@hourly'), ('due', '* * * * *')$$), (1, $$VALUES ('due', '* * * * *')$$),
-               (4, $$SELECT s, s FROM unnest('{*/5 * * * *,@hourly,0 3 * * *,0 0 1 1 *}'::text[]) s$$),
-               (NULL, $$SELECT s, s FROM unnest('{*/5 * * * *,@hourly,0 3 * * *,0 0 1 1 *}'::text[]) s$$)) v(most, wanted);
+               (4, $$SELECT s, s AS t FROM unnest('{*/5 * * * *,@hourly,0 3 * * *,0 0 1 1 *}'::text[]) s$$),
+               (NULL, $$SELECT s, s AS t FROM unnest('{*/5 * * * *,@hourly,0 3 * * *,0 0 1 1 *}'::text[]) s$$)) v(most, wanted);
 
 -- What is due is what has come up since it was refreshed.
 SELECT tally.drop_rollup(name) FROM tally.rollups;

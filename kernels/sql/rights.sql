@@ -17,7 +17,20 @@ END $$;
 
 -- Whoever has the clock (tally.grant_access()) keeps the list of its jobs.
 DROP POLICY IF EXISTS clock_keeps ON tally.jobs;
-CREATE POLICY clock_keeps ON tally.jobs USING (true) WITH CHECK (true);
+DROP POLICY IF EXISTS clock_drops ON tally.jobs;
+CREATE POLICY clock_keeps ON tally.jobs FOR INSERT WITH CHECK (pg_catalog.has_table_privilege('tally.jobs', 'INSERT'));
+CREATE POLICY clock_drops ON tally.jobs FOR DELETE USING (pg_catalog.has_table_privilege('tally.jobs', 'DELETE'));
+
+-- What is the owner's alone says so, where a reader of policies would ask whether one was forgotten.
+DO $$
+DECLARE
+    name regclass;
+BEGIN
+    FOR name IN SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace) AND c.relkind = 'r'
+                   AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) ORDER BY 1 LOOP
+        EXECUTE format('CREATE POLICY owner_alone ON %s USING (false)', name);
+    END LOOP;
+END $$;
 
 -- What a definition says runs with the rights of the role that installed pg_tally, or not at all. So nobody else owns one.
 CREATE OR REPLACE FUNCTION tally_internal._check_definer() RETURNS trigger

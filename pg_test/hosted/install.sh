@@ -30,7 +30,7 @@ is() {
         head -n 5 <<<"$3" | cut -c 1-200 | sed 's/^/# /'
     fi
 }
-echo "1..33"
+echo "1..35"
 is 'its owner is no superuser' '^f$' "$(run tally_host 'SELECT rolsuper FROM pg_roles WHERE rolname = current_user')"
 is 'it is no extension and has no library' '^0$' "$(run tally_host "SELECT (SELECT count(*) FROM pg_extension WHERE extname = 'pg_tally')
     + (SELECT count(*) FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE l.lanname = 'c' AND p.pronamespace::regnamespace::text ~ '^tally')")"
@@ -78,6 +78,10 @@ is 'a writer of the source leaves marks and needs nothing of ours' '^1$' \
     "$(run tally_host "SELECT count(DISTINCT bucket) FROM tally.dirty WHERE bucket > now() + interval '2 days' AND isfinite(bucket)")"
 is 'every table has row security' '^0$' "$(run tally_host "SELECT count(*) FROM pg_class
     WHERE relkind = 'r' AND NOT relrowsecurity AND relnamespace::regnamespace::text ~ '^tally'")"
+is 'and a policy, if only one that says that it is the owner'"'"'s alone' '^$' "$(run tally_host "SELECT string_agg(c.oid::regclass::text, ' ') FROM pg_class c
+    WHERE c.relkind = 'r' AND c.relnamespace::regnamespace::text ~ '^tally' AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)")"
+is 'no policy lets everybody write' '^$' "$(run tally_host "SELECT string_agg(p.polrelid::regclass || '.' || p.polname, ' ') FROM pg_policy p
+    WHERE p.polcmd <> 'r' AND 'true' IN (pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))")"
 is 'what everybody may read everybody reads' '^2$' "$(run hosted_stranger "SELECT count(*) FROM tally.rollups")"
 is 'and with row_security off, by way of functions' '^$' "$(run hosted_stranger "SET row_security = off; SELECT FROM tally.definitions()")"
 # Limits of statements a minute. Those of this minute and the next ones are put there, so that no clock decides.

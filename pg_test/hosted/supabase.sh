@@ -89,7 +89,7 @@ is "$(run tally_host "SELECT (tally_internal._clock()).state || ', ' || (SELECT 
     'bug: with jobs of pg_cron, status refused an owner that may not see the settings of pg_cron'
 
 # Some stages as a project of Supabase has them: in schemas that give what is made there to others, with extensions that lie elsewhere.
-for file in 40_rollup_exact 60_alert_states 75_release; do
+for file in 40_rollup_exact 52_rollup_keys 75_release; do
     server_psql -q -d postgres -c "CREATE DATABASE stage TEMPLATE stages" -c "GRANT CREATE, TEMPORARY ON DATABASE stage TO tally_host"
     said=$(PGOPTIONS='-c client_min_messages=warning' "$PG_LIB/bin/psql" -XAtq -h "$SERVER_SOCKET" -p "$SERVER_PORT" -U tally_host -d stage \
         -v ON_ERROR_STOP=1 -P pager=off -f "pg_test/stages/$file.sql" 2>&1) || said+=$'\nERROR: psql failed'

@@ -13,7 +13,7 @@
 use_server test
 if [ "${KERNEL:-rust}" = sql ]; then
     use_server test-sql
-    export TALLY_OWNER=tally_host
+    export TALLY_OWNER=tally_host SEQUENCES=${SEQUENCES:-3}
 fi
 harness=$(build_harness)
 TALLY_SOCKET=$SERVER_SOCKET TALLY_PORT=$SERVER_PORT SEQUENCES=${SEQUENCES:-6} exec "$harness" experiments

@@ -21,6 +21,12 @@ for my $file (grep { $waiting{$_} && @ARGV > 1 } @ARGV) {
     push @pids, $pid;
 }
 
+my %passed_over;
+if (($ENV{KERNEL} // '') eq 'sql') {
+    open my $list, '<', 'kernels/sql/tests' or die "kernels/sql/tests: $!";
+    while (<$list>) { $passed_over{$1} = $2 if m{^(pg_test/\S+) skip: (.*)} }
+}
+
 my $harness = TAP::Harness->new({
     jobs     => $ENV{TEST_JOBS} // 2,
     failures => 1,
@@ -32,6 +38,8 @@ my $harness = TAP::Harness->new({
         if (my $at = $begun{$file}) {
             return ['bash', '-c', 'until [ -s "$1.status" ]; do sleep 0.2; done; cat "$1.out"; exit "$(cat "$1.status")"', 'read', $at];
         }
+        # The hosted edition passes over it; of a pgTAP script database.sh says so.
+        return ['echo', "1..0 # SKIP $passed_over{$file}"] if $passed_over{$file} && $file !~ /\.sql$/;
         return ['bash', 'scripts/test/database.sh', $file] if $file =~ /\.sql$/;
         return [$file =~ /\.pl$/ ? 'perl' : 'bash', $file];
     },

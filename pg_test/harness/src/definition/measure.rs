@@ -80,8 +80,9 @@ pub(super) const MEASURES: [Measure; 15] = [
     Measure {
         name: "median",
         given: "tally.tdigest(f)",
-        read: "round(tally.percentile($, 0.5)::numeric, 6)",
-        exact: "round((percentile_cont(0.5) WITHIN GROUP (ORDER BY f))::numeric, 6)",
+        // Beyond 253 values it is an estimate.
+        read: "CASE WHEN tally.count($) <= 253 THEN round(tally.percentile($, 0.5)::numeric, 6) END",
+        exact: "CASE WHEN count(f) <= 253 THEN round((percentile_cont(0.5) WITHIN GROUP (ORDER BY f))::numeric, 6) END",
     },
     Measure {
         name: "spread",

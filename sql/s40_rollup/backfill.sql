@@ -17,9 +17,14 @@ BEGIN
         IF named THEN
             PERFORM tally_internal._lock(rollup_id, true);
         ELSE
-            SELECT format('%s: left out. %s', r.name, l.why) INTO left_out FROM tally_internal._lock_soon(rollup_id) l, tally.rollups r
-             WHERE NOT l.got AND r.id = rollup_id;
-            IF left_out IS NOT NULL THEN RETURN; END IF;
+            SELECT format('%s: left out. %s', (SELECT x.name FROM tally.rollups x WHERE x.id = rollup_id), l.why) INTO left_out
+              FROM tally_internal._lock_soon(rollup_id) l WHERE NOT l.got;
+            IF left_out IS NOT NULL AND tally_internal._backfill_is_at(rollup_id) THEN
+                -- It goes on, and so will this one. Left out now, the rest of the work would be the other's alone.
+                left_out := NULL;
+                more := true;
+            END IF;
+            IF left_out IS NOT NULL OR more THEN RETURN; END IF;
         END IF;
         SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
         IF r.key IS NULL AND (isfinite(since) OR isfinite(until)) THEN
@@ -52,6 +57,21 @@ END $$;
 COMMENT ON FUNCTION tally_internal._backfill_unit(int, bigint, timestamptz, timestamptz, timestamptz, boolean, boolean, bigint) IS
 'One unit of a backfill of [since, until) that began then: waits for the rollup''s lock, and says how far it is; progress is null when nothing was due. '
 'What goes wrong is raised where the rollup was named; in a backfill of all it is logged, and left_out says which rollup is left out, and why.';
+
+CREATE OR REPLACE FUNCTION tally_internal._backfill_is_at(rollup_id int) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    -- The claim alone proves nothing, because anybody may take it. The lock is proved by whose transaction has the row.
+    RETURN NOT EXISTS (SELECT FROM tally.refresh_locks l JOIN pg_locks t ON t.locktype = 'transactionid' AND t.granted AND t.transactionid = l.xmax
+                        WHERE l.rollup_id = rollup_id
+                          AND NOT EXISTS (SELECT FROM pg_locks c WHERE c.pid = t.pid AND c.locktype = 'advisory' AND c.granted AND c.classid = 1650549611
+                                             AND c.objid = rollup_id::oid AND c.objsubid = 2
+                                             AND c.database = (SELECT b.oid FROM pg_database b WHERE b.datname = current_database())));
+END $$;
+COMMENT ON FUNCTION tally_internal._backfill_is_at(int) IS
+'Whether the lock of a rollup that was asked for in vain is another backfill''s (_next_backfill()), or free by now. Otherwise somebody keeps it in an open '
+'transaction.';
 
 CREATE OR REPLACE FUNCTION tally_internal._progress(rollup_id int, began timestamptz, since timestamptz, until timestamptz, OUT done float8, OUT seconds float8,
                                 OUT source_rows float8,

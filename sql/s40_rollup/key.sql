@@ -114,9 +114,11 @@ BEGIN
     d := d || jsonb_build_object('stored_columns', tally_internal._columns_sql(d, 't.%I'), 'dirty', tally_internal._dirty_keys_query(d),
         'any_range', format('EXISTS (%s)', COALESCE('SELECT FROM ' || tally_internal._chain_call(d, '_marked_hull'), tally_internal._dirty_ranges_query(d))));
     RETURN tally_internal._render(
-        'SELECT {stored_columns} FROM {table} t WHERE {gate} AND NOT (SELECT {any_range}) AND NOT EXISTS (SELECT FROM ({dirty}) _tally({key_names}) '
-        -- Which keys are dirty is asked once for all that is made of them. To ask it may mean to look through other rollups.
-        'WHERE {key_is_marked}) UNION ALL SELECT _tally_due.* FROM (WITH _tally_keys AS MATERIALIZED (SELECT * FROM ({dirty}) _tally({key_names}) WHERE {gate} '
+        -- Which keys are dirty is asked once for all stored rows, also where the planner expects one row and means to ask for each; and once for all that is
+        -- made of them. To ask it may mean to look through other rollups.
+        'SELECT {stored_columns} FROM {table} t WHERE {gate} AND NOT (SELECT {any_range}) AND NOT EXISTS (SELECT FROM (WITH _tally_marked AS MATERIALIZED '
+        '({dirty}) SELECT * FROM _tally_marked) _tally({key_names}) WHERE {key_is_marked}) UNION ALL '
+        'SELECT _tally_due.* FROM (WITH _tally_keys AS MATERIALIZED (SELECT * FROM ({dirty}) _tally({key_names}) WHERE {gate} '
         'AND NOT (SELECT {any_range})) {fresh}) _tally_due UNION ALL {whole}',
         d || jsonb_build_object(
             'fresh', tally_internal._keys_query(d, '_tally_keys'),

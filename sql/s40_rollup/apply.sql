@@ -1,15 +1,16 @@
 -- Owns: bringing stored rows to what the definition gives, writing only rows that differ.
 -- Moments and keys travel as parameters of the statement: what one session prints another may read otherwise.
 
-CREATE OR REPLACE FUNCTION tally_internal._rows(like_row anyelement, query text, since timestamptz, until timestamptz) RETURNS SETOF anyelement
+CREATE OR REPLACE FUNCTION tally_internal._rows(like_row anyelement, query text, since timestamptz, until timestamptz, cuts timestamptz[])
+    RETURNS SETOF anyelement
 LANGUAGE plpgsql AS $$
 BEGIN
     -- PostgreSQL never plans INSERT … SELECT in parallel. It does so for a query run by RETURN QUERY.
-    RETURN QUERY EXECUTE query USING since, until;
+    RETURN QUERY EXECUTE query USING since, until, cuts;
 END $$;
-COMMENT ON FUNCTION tally_internal._rows(anyelement, text, timestamptz, timestamptz) IS
-'Rows of a query of a known row type ($1 and $2 in it are since and until), planned by itself and so in parallel where that pays. Runs with the caller''s '
-    'rights.';
+COMMENT ON FUNCTION tally_internal._rows(anyelement, text, timestamptz, timestamptz, timestamptz[]) IS
+'Rows of a query of a known row type ($1 to $3 in it are since, until and cuts), planned by itself and so in parallel where that pays. Runs with the '
+    'caller''s rights.';
 
 CREATE OR REPLACE FUNCTION tally_internal._apply_query(r tally.rollups, d jsonb, fresh text, scope text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -67,14 +68,14 @@ COMMENT ON FUNCTION tally_internal._physical_columns(regclass) IS 'The columns o
 CREATE OR REPLACE FUNCTION tally_internal._rows_sql(d jsonb, query text, tail text DEFAULT '') RETURNS text
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     -- The table has its columns in the order in which they were added. The definition has dimensions first.
-    SELECT format('SELECT %s FROM tally_internal._rows(NULL::%s, %L, $1, $2)', tally_internal._columns_sql(d, '%I'), d ->> 'table',
+    SELECT format('SELECT %s FROM tally_internal._rows(NULL::%s, %L, $1, $2, $3)', tally_internal._columns_sql(d, '%I'), d ->> 'table',
                   format('SELECT %s FROM (%s) _tally %s', tally_internal._physical_columns((d ->> 'table')::regclass), query, tail))
 $$;
 COMMENT ON FUNCTION tally_internal._rows_sql(jsonb, text, text) IS
-'SQL text of a query of a resolved rollup''s definition run through tally_internal._rows(), and so in parallel where that pays; $1 and $2 are its moments.';
+'SQL text of a query of a resolved rollup''s definition run through tally_internal._rows(), and so in parallel where that pays; $1 to $3 are its moments.';
 
 CREATE OR REPLACE FUNCTION tally_internal._apply_wide(r tally.rollups, d jsonb, query text, scope text, since timestamptz DEFAULT NULL,
-                                           until timestamptz DEFAULT NULL) RETURNS jsonb
+                                           until timestamptz DEFAULT NULL, cuts timestamptz[] DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     -- Rows come in order of bucket, so that a range of buckets lies in few pages; or of the key, so that its index is filled from left to right (by
@@ -99,19 +100,53 @@ BEGIN
     SELECT x INTO result FROM tally.run_as(r.owner, r.search_path, CASE
         WHEN empty THEN format('WITH _inserted AS (INSERT INTO %s (%s) %s RETURNING 1) SELECT pg_catalog.count(*) AS inserted, 0 AS updated, 0 AS deleted '
             'FROM _inserted', r.relation, tally_internal._columns_sql(d, '%I'), fresh)
-        ELSE tally_internal._apply_query(r, d, fresh, scope) END, 0, r.zone, since, until) x;
+        ELSE tally_internal._apply_query(r, d, fresh, scope) END, 0, r.zone, since, until, cuts) x;
     -- The caller's transaction goes on with its own work_mem.
     PERFORM set_config('work_mem', memory, true);
     RETURN result;
 END $$;
-COMMENT ON FUNCTION tally_internal._apply_wide(tally.rollups, jsonb, text, text, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._apply_wide(tally.rollups, jsonb, text, text, timestamptz, timestamptz, timestamptz[]) IS
 'Makes the stored rows t in scope equal to a query of a rollup''s definition, many at once, as the rollup''s owner; where none is stored they are just '
-    'inserted. $1 and $2 in both texts are since and until. Counts of rows written.';
+    'inserted. $1 and $2 in both texts are since and until, and $3 in the query cuts. Counts of rows written.';
+
+CREATE OR REPLACE FUNCTION tally_internal._parts(r tally.rollups) RETURNS int
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    processes int := LEAST(current_setting('max_parallel_workers_per_gather')::int, 7) + 1;
+BEGIN
+    -- One for each process, because each process makes room for the groups of all parts. Without an index each part would read the whole source, and few
+    -- rows are not worth the planning.
+    RETURN CASE WHEN processes > 1 AND r.key IS NULL AND r.lookback IS NULL AND tally_internal._time_index(r.source, r.time_column)
+                     AND tally_internal._source_rows(r.source) >= 100000 THEN processes ELSE 1 END;
+END $$;
+COMMENT ON FUNCTION tally_internal._parts(tally.rollups) IS
+'In how many parts a range of buckets of a rollup is computed, so that several processes compute them side by side; 1 where that does not pay.';
+
+CREATE OR REPLACE FUNCTION tally_internal._cuts(r tally.rollups, rule text, since timestamptz, until timestamptz) RETURNS timestamptz[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    parts int := CASE WHEN isfinite(since) AND isfinite(until) THEN tally_internal._parts(r) ELSE 1 END;
+BEGIN
+    RETURN since || ARRAY(SELECT DISTINCT c.cut FROM generate_series(1, parts - 1) i
+                           CROSS JOIN LATERAL tally_internal._bucket_start(rule,
+                               since + tally_internal._time_between(since, until) * (i / parts::float8)) c(cut)
+                           WHERE c.cut > since AND c.cut < until ORDER BY c.cut) || until;
+END $$;
+COMMENT ON FUNCTION tally_internal._cuts(tally.rollups, text, timestamptz, timestamptz) IS
+'Where a range of buckets is cut into parts that are computed side by side: since, starts of buckets between, and until.';
 
 CREATE OR REPLACE FUNCTION tally_internal._apply_range(r tally.rollups, since timestamptz, until timestamptz) RETURNS jsonb
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT tally_internal._apply_wide(r, d, tally_internal._range_query(d, '$1', '$2'), 't.bucket >= $1 AND t.bucket < $2', since, until)
-      FROM tally_internal._resolved(r) d
-$$;
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    d     jsonb := tally_internal._resolved(r);
+    cuts  timestamptz[] := tally_internal._cuts(r, d ->> 'rule', since, until);
+    query text;
+BEGIN
+    -- A bucket is in one part, so each part is a grouping of its own. PostgreSQL runs them side by side (Parallel Append), and no process has to hand over
+    -- the states of its groups to be merged with those of another.
+    SELECT string_agg(tally_internal._range_query(d, format('$3[%s]', i), format('$3[%s]', i + 1)), ' UNION ALL ' ORDER BY i) INTO query
+      FROM generate_series(1, cardinality(cuts) - 1) i;
+    RETURN tally_internal._apply_wide(r, d, query, 't.bucket >= $1 AND t.bucket < $2', since, until, cuts);
+END $$;
 COMMENT ON FUNCTION tally_internal._apply_range(tally.rollups, timestamptz, timestamptz) IS
 'Recomputes all buckets of [since, until) of a rollup, as its owner; counts of rows written.';

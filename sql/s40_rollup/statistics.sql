@@ -3,7 +3,8 @@
 -- Without statistics date_bin() is estimated at as many groups as rows, and nothing hashes or goes parallel. But ANALYZE
 -- sorts its sample once per combination of terms: 11 for four terms are 0.3 s, 247 for eight were 12 s, and autovacuum
 -- would pay that again and again. So up to three dimensions are counted for good; of more, only the bucket is, which
--- bounds the estimate at a tenth of the rows, and all of them from a small sample while a build runs.
+-- bounds the estimate at a tenth of the rows, and all of them from a small sample while a build runs that is not computed
+-- in parts (_parts()): a part is small enough to be hashed whatever the estimate, and goes parallel beside the others.
 --
 -- ANALYZE computes each statistics object by itself, so rollups with the same groups share one. It bears the name of one of them, and is found by the
 -- catalogue alone: who shares it is who has the same bucket and the same counted dimensions now. So renamed columns, dumps and changes need no care.
@@ -259,7 +260,7 @@ CREATE OR REPLACE FUNCTION tally_internal._begin_build(r tally.rollups) RETURNS 
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET default_statistics_target = 10 SET lock_timeout = '3s' AS $$
 BEGIN
     IF tally_internal._counted_for_good(r.id) OR tally_internal._has_statistics(r, '_tally_build')
-       OR NOT tally_internal._may_count(r) THEN
+       OR NOT tally_internal._may_count(r) OR tally_internal._parts(r) > 1 THEN
         RETURN;
     END IF;
     -- The 247 combinations of eight terms take 0.4 s with a sample of 3,000 rows, and 7 s with the usual 30,000.

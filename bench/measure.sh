@@ -49,12 +49,6 @@ ms_of() { printf %.0f "$(of "$1")"; }
 ratio() { awk -v a="$(of "$1")" -v b="$(of "$2")" 'BEGIN { printf "%.2f", a / b }'; }
 # cpu_ms NAME: the median of its processor time, where it was taken.
 cpu_ms() { [ -z "${cpu_of[$1]:-}" ] || printf '%s' "${cpu_of[$1]}" | median | awk '{ printf "%.0f", $1 }'; }
-# line TEXT NAME [MORE]: milliseconds, those of processor time where they were taken, and more.
-line() {
-    local cpu
-    cpu=$(cpu_ms "$2")
-    printf '%-58s %10.0f ms%s   %s\n' "$1" "$(of "$2")" "${cpu:+ ($cpu of CPU)}" "${3:-}"
-}
 # table_line TEXT NAME [BASE [AIM]]: a row of a table: milliseconds, those of processor time, how often BASE goes into it, and the aim of that.
 table_line() {
     local times=''

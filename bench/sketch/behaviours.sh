@@ -17,14 +17,14 @@ part_ordered() {
         timed 'ordered: sum' "SELECT count(v), count(at), sum(v) FROM readings GROUP BY $columns"
         for name in "${!call[@]}"; do timed "ordered: $name" "SELECT count(v), count(at), ${call[$name]} FROM readings GROUP BY $columns"; done
     done
-    echo
-    echo "Aggregates that go by time: $events readings in order, groups of about 35; what each adds to the floor, in what sum() adds (aim 1.5)"
-    line 'floor: two counts' 'ordered: count'
-    line 'sum' 'ordered: sum'
+    table_head "of $(thousands "$events") readings, groups of about 35" ms '× the query with `sum()`' '× what `sum()` adds' aim
+    table_row 'two counts' "$(thousands "$(ms_of 'ordered: count')")" '' '' ''
+    table_row 'the same with `sum()`' "$(thousands "$(ms_of 'ordered: sum')")" 1.00 1.00 ''
     for name in first ohlc counter gauge time_weighted state_time sequence_events; do
-        line "$name" "ordered: $name" "$(ratio "ordered: $name" 'ordered: sum') × the query with sum(); $(
-        net 'ordered: sum' 'ordered: count' "ordered: $name") × sum's share, which says nothing where sum() adds less than runs differ"
+        table_row "with \`$name\`" "$(thousands "$(ms_of "ordered: $name")")" "$(ratio "ordered: $name" 'ordered: sum')" \
+            "$(judged "$(net 'ordered: sum' 'ordered: count' "ordered: $name")" 1.5)" 1.5
     done
+    table_into sketch.md ordered
 }
 
 part_sessions() {
@@ -53,11 +53,14 @@ part_sessions() {
     wrong=$(sql -c "SELECT count(*) FROM ((SELECT $columns FROM visits EXCEPT ALL SELECT $columns FROM by_windows)
         UNION ALL (SELECT $columns FROM by_windows EXCEPT ALL SELECT $columns FROM visits)) x")
     [ "$wrong" = 0 ] || { echo "bench/sketch: $wrong sessions differ from those of window functions" >&2; exit 1; }
-    echo
-    echo "Sessions of $events events, the same rows both ways: $(sql -c 'SELECT count(*) FROM visits')"
-    line 'window functions into a table' 'sessions: windows'
-    line 'tally.backfill()' 'sessions: build' "windows / this $(ratio 'sessions: windows' 'sessions: build') (aim 3)"
-    line 'sessions by day by window functions' 'sessions: read windows'
-    line 'the same from the rollup' 'sessions: read' "windows / this $(ratio 'sessions: read windows' 'sessions: read')"
-    line 'the same from a rollup by day on it' 'sessions: read by day' "windows / this $(ratio 'sessions: read windows' 'sessions: read by day') (aim 100)"
+    table_head "$(thousands "$(sql -c 'SELECT count(*) FROM visits')") sessions of $(thousands "$events") events" ms 'ms of CPU' 'windows / this' 'aim, at least'
+    table_line 'window functions into a table' 'sessions: windows'
+    table_row '`tally.backfill()`' "$(thousands "$(ms_of 'sessions: build')")" "$(thousands "$(cpu_ms 'sessions: build')")" \
+        "$(ratio 'sessions: windows' 'sessions: build')" 3
+    table_line 'sessions by day by window functions' 'sessions: read windows'
+    table_row 'the same from the sessions' "$(thousands "$(ms_of 'sessions: read')")" "$(thousands "$(cpu_ms 'sessions: read')")" \
+        "$(ratio 'sessions: read windows' 'sessions: read')" ''
+    table_row 'the same from a rollup by day on them' "$(thousands "$(ms_of 'sessions: read by day')")" "$(thousands "$(cpu_ms 'sessions: read by day')")" \
+        "$(ratio 'sessions: read windows' 'sessions: read by day')" 100
+    table_into sketch.md sessions
 }

@@ -13,19 +13,34 @@ LANGUAGE sql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT
 $$;
 
+CREATE FUNCTION tally_internal._targets_of(targets text) RETURNS TABLE (rollup int, rule text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- "<rollup> <bucket rule>", or "<rollup>:<word> <word> …" for rollups whose numbers follow each other.
+    SELECT CASE WHEN p ~ '^\d+:' THEN split_part(p, ':', 1)::int + (n::int - 1) ELSE split_part(p, ' ', 1)::int END,
+           CASE WHEN p !~ '^\d+:' THEN word
+                WHEN word ~ '^\d+[smhdw]$' THEN 'fixed ' || left(word, -1)::bigint
+                    * CASE right(word, 1) WHEN 's' THEN 1000000 WHEN 'm' THEN 60000000 WHEN 'h' THEN 3600000000 WHEN 'd' THEN 86400000000 ELSE 604800000000 END
+                WHEN word ~ ',' THEN format('calendar %s %s', split_part(word, ',', 1), substr(word, strpos(word, ',') + 1))
+                ELSE format('calendar %s UTC', word) END
+      FROM unnest(string_to_array(targets, '; ')) p,
+           unnest(CASE WHEN p ~ '^\d+:' THEN string_to_array(substr(p, strpos(p, ':') + 1), ' ') ELSE ARRAY[substr(p, strpos(p, ' ') + 1)] END)
+               WITH ORDINALITY w(word, n)
+$$;
+COMMENT ON FUNCTION tally_internal._targets_of(text) IS 'The rollups that a text of targets names, each with its bucket rule.';
+
 CREATE FUNCTION tally_internal._by_minutes(targets text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     -- Since 2001 every clock of the world was set at a whole minute.
     SELECT bool_and(CASE WHEN t ~ '^\d+ fixed [1-9]\d{0,15}$' THEN split_part(t, ' ', 3)::bigint % 60000000 = 0
-                         ELSE t ~ '^\d+ calendar (day|week|month|quarter|year) ' END) FROM unnest(string_to_array(targets, '; ')) t
+                         ELSE t ~ '^\d+ calendar (day|week|month|quarter|year) ' OR t ~ '^\d+:((\d+[mhdw]|(day|week|month|quarter|year)(,[^ ]+)?)( |$))+$' END)
+      FROM unnest(string_to_array(targets, '; ')) t
 $$;
 COMMENT ON FUNCTION tally_internal._by_minutes(text) IS 'Whether all times of one minute lie in the same buckets of all targets.';
 
 CREATE FUNCTION tally_internal._mark_slowly(targets text, at timestamptz) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER COST 1 SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
-    target text;
-    rollup int;
+    target record;
     start  timestamptz;
     -- The last marks of this transaction. A rollback to a savepoint takes this setting back together with the marks.
     known  text := COALESCE(current_setting('tally.marked', true), '');
@@ -33,13 +48,13 @@ DECLARE
     -- A rollup that is not there may be made later in this transaction.
     there  boolean := true;
 BEGIN
-    FOREACH target IN ARRAY string_to_array(targets, '; ') LOOP
-        rollup := split_part(target, ' ', 1)::int;
-        start := COALESCE(tally_internal._bucket_start(substr(target, strpos(target, ' ') + 1), at), 'infinity');
+    FOR target IN SELECT t.rollup, t.rule FROM tally_internal._targets_of(targets) t LOOP
+        start := COALESCE(tally_internal._bucket_start(target.rule, at), 'infinity');
         IF start = '-infinity' THEN start := 'infinity'; END IF;
-        word := format('|%s %s|', rollup, CASE WHEN isfinite(start) THEN extract(epoch FROM start)::text ELSE 'none' END);
+        word := format('|%s %s|', target.rollup, CASE WHEN isfinite(start) THEN extract(epoch FROM start)::text ELSE 'none' END);
         IF strpos(known, word) = 0 THEN
-            INSERT INTO tally.dirty (rollup_id, bucket) SELECT rollup, start WHERE EXISTS (SELECT FROM tally.rollups r WHERE r.id = rollup AND r.key IS NULL);
+            INSERT INTO tally.dirty (rollup_id, bucket) SELECT target.rollup, start
+             WHERE EXISTS (SELECT FROM tally.rollups r WHERE r.id = target.rollup AND r.key IS NULL);
             there := there AND FOUND;
             CONTINUE WHEN NOT FOUND;
             known := word || left(known, 500);

@@ -38,8 +38,9 @@ COMMENT ON FUNCTION tally_internal._guard(regrole, text, boolean) IS
 CREATE OR REPLACE FUNCTION tally_internal._mark(targets text, at timestamptz) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1 AS 'MODULE_PATHNAME', 'tally_mark';
 COMMENT ON FUNCTION tally_internal._mark(text, timestamptz) IS
-'Leaves one dirty mark per rollup and bucket that the transaction touches; always false. targets: ''<rollup> <bucket rule>; …''. For the WHEN conditions of '
-    'capture triggers, so every writer may call it; a mark only causes a bucket to be computed anew.';
+'Leaves one dirty mark per rollup and bucket that the transaction touches; always false. targets: ''<rollup> <bucket rule>; …'', or '
+    '''<rollup>:<word> <word> …'' for rollups whose numbers follow each other: 1h, 15m, 1d for a fixed width, month or day,Europe/Berlin for a calendar. '
+    'For the WHEN conditions of capture triggers, so every writer may call it; a mark only causes a bucket to be computed anew.';
 
 CREATE OR REPLACE FUNCTION tally_internal._mark_key(targets text, key text[]) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1 AS 'MODULE_PATHNAME', 'tally_mark_key';

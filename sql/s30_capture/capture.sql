@@ -66,13 +66,35 @@ $$;
 COMMENT ON FUNCTION tally_internal._beside_mark_sql(regclass, text) IS
 'SQL text that marks the keys that a row (NEW or OLD) of a rollup''s table names in the rollups that read it beside their source; null where none does.';
 
+CREATE OR REPLACE FUNCTION tally_internal._targets_text(ids int[], rules text[]) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- PostgreSQL keeps a condition as text and reads it anew for each statement, a constant as one number for each of its bytes.
+    RETURN (
+    WITH words AS (
+        SELECT u.id, u.rule, u.n,
+               CASE WHEN u.rule ~ '^calendar [^ ,;:]+ [^ ;:]+$' THEN replace(regexp_replace(substr(u.rule, 10), ' UTC$', ''), ' ', ',')
+                    WHEN u.rule ~ '^fixed [1-9]\d{0,17}$' THEN (SELECT (split_part(u.rule, ' ', 2)::bigint / w.width) || w.word
+                        FROM (VALUES (604800000000, 'w'), (86400000000, 'd'), (3600000000, 'h'), (60000000, 'm'), (1000000, 's')) w(width, word)
+                       WHERE split_part(u.rule, ' ', 2)::bigint % w.width = 0 ORDER BY w.width DESC LIMIT 1) END AS word
+          FROM unnest(ids, rules) WITH ORDINALITY u(id, rule, n)),
+         -- Rollups of one source are often made one after the other, and have numbers that follow each other.
+         runs AS (SELECT w.*, w.id - row_number() OVER (PARTITION BY w.word IS NULL ORDER BY w.n) AS run FROM words w)
+    SELECT string_agg(p.part, '; ' ORDER BY p.n)
+      FROM (SELECT min(r.n) AS n, min(r.id) || ':' || string_agg(r.word, ' ' ORDER BY r.n) AS part FROM runs r WHERE r.word IS NOT NULL GROUP BY r.run
+            UNION ALL SELECT r.n, r.id || ' ' || r.rule FROM runs r WHERE r.word IS NULL) p);
+END $$;
+COMMENT ON FUNCTION tally_internal._targets_text(int[], text[]) IS
+'The text by which a condition tells _mark() the rollups to mark, by their numbers in order and their bucket rules: short, because each byte of it costs each '
+'statement.';
+
 CREATE OR REPLACE FUNCTION tally_internal._mark_sql(relation regclass, row_name text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH r AS (SELECT c.* FROM tally.members m, tally_internal._captured(m.source) c WHERE m.member = $1 AND NOT m.cloned)
     SELECT string_agg(t.condition, ' OR ' ORDER BY t.condition)
       FROM (SELECT format('tally_internal._mark(%L, %s)', x.targets, x.instant) AS condition
             FROM (SELECT tally_internal._time_as_timestamptz_sql(format('%s.%I', row_name, r.time_column), r.time_type, r.zone) AS instant,
-                   string_agg(r.id || ' ' || tally_internal._bucket_rule_of_or_null(r), '; ' ORDER BY r.id) AS targets
+                   tally_internal._targets_text(array_agg(r.id ORDER BY r.id), array_agg(tally_internal._bucket_rule_of_or_null(r) ORDER BY r.id)) AS targets
               FROM r WHERE r.key IS NULL GROUP BY 1) x
             UNION ALL
             SELECT format('tally_internal._mark_key(%L, ARRAY[%s])', string_agg(r.id::text, ' ' ORDER BY r.id),

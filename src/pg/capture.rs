@@ -24,7 +24,8 @@ use tally_core::calendar::rule::Rule;
 use tally_core::calendar::zone::Utc;
 use tally_core::calendar::{INFINITY, MINUS_INFINITY};
 use tally_core::capture::marked::{Marked, Write};
-use tally_core::error::{SqlState, TallyError};
+use tally_core::capture::targets;
+use tally_core::error::TallyError;
 
 thread_local! {
     // One backend is one thread; thread_local only gives the cell a home.
@@ -61,7 +62,7 @@ struct Target {
 
 crate::pg_fn! {
     /// `tally_internal._mark(targets text, at timestamptz) → boolean`: marks the bucket of `at` for each rollup of `targets`
-    /// (`number rule; number rule; …`); always false.
+    /// (`tally_core::capture::targets`); always false.
     tally_mark(call)? {
         if call.is_null(0) {
             return Ok(Datum::from(false));
@@ -69,7 +70,7 @@ crate::pg_fn! {
         // NULL and infinite times are in no bucket; the one mark at infinity has such rows counted anew.
         let time = if call.is_null(1) { i64::MAX } else { call.i64(1) };
         KEPT.with_borrow_mut(|kept| {
-            let targets = targets(kept, call.bytes(0))?;
+            let targets = kept_targets(kept, call.bytes(0))?;
             if targets.generation != MARKED.with_borrow(Marked::generation) || time < targets.from || targets.until <= time {
                 register_callbacks();
                 super::version::check_capture()?;
@@ -88,7 +89,7 @@ crate::pg_fn! {
 }
 
 /// The targets that a text names. It is a constant of the trigger, but anybody may call.
-fn targets<'a>(kept: &'a mut Vec<Targets>, text: &[u8]) -> Result<&'a mut Targets, TallyError> {
+fn kept_targets<'a>(kept: &'a mut Vec<Targets>, text: &[u8]) -> Result<&'a mut Targets, TallyError> {
     match kept.iter().position(|targets| *targets.text == *text) {
         Some(0) => {}
         Some(place) => kept[..=place].rotate_right(1),
@@ -107,24 +108,19 @@ fn targets<'a>(kept: &'a mut Vec<Targets>, text: &[u8]) -> Result<&'a mut Target
     Ok(&mut kept[0])
 }
 
-/// Reads `number rule; number rule; …`.
+/// Reads a text of targets.
 fn read_targets(text: &str) -> Result<Vec<Target>, TallyError> {
-    let bad = |what: String| {
-        TallyError::new(SqlState::InvalidParameterValue, format!("targets of capture: {what}"))
-            .detail("Expected \"<rollup> <rule>; …\", as tally_internal._attach_capture() writes it.")
-            .hint("SELECT tally_internal._attach_capture('<source>');")
-    };
-    text.split("; ")
-        .map(|target| {
-            let (rollup, rule) = target.split_once(' ').ok_or_else(|| bad(format!("got \"{target}\"")))?;
-            let rule = Rule::parse(rule).map_err(|e| bad(e.to_string()))?;
+    targets::read(text)?
+        .into_iter()
+        .map(|(rollup, rule)| {
+            let rule = Rule::parse(&rule).map_err(|e| targets::bad(&e.to_string()))?;
             // A zone that PostgreSQL knows no more stops the rollup, not the writer: any instant of its bucket is a mark.
             let (rule, clock) = match RuleClock::of(&rule.zone) {
                 Some(clock) => (rule, clock),
                 None => (Rule::parse("fixed 3600000000")?, RuleClock::None(Utc)),
             };
             Ok(Target {
-                rollup: rollup.parse().map_err(|_| bad(format!("got rollup \"{rollup}\"")))?,
+                rollup,
                 rule,
                 clock,
                 bucket: Bucket {

@@ -56,6 +56,7 @@ my @passed = (
     ['timestamptz[]', 'timestamptz', 'timestamptz'], ['text[]'], ['text[]', 'timestamptz', 'timestamptz'],
     ['text[]', 'timestamptz', 'timestamptz', 'tid[]'], ['timestamptz', 'timestamptz', 'jsonb'], ['timestamptz', 'timestamptz', 'timestamptz[]'],
     ['timestamptz', 'timestamptz', 'timestamptz[]', 'timestamptz[]'], ['timestamptz', 'bigint', 'bigint'], ['jsonb'],
+    ['timestamptz', 'timestamptz', 'jsonb[]'], [('timestamptz') x 4, 'jsonb[]'],
 );
 my $template = text_of('kernels/sql/run_as.template');
 for my $types (@passed) {

@@ -26,13 +26,14 @@ CREATE OR REPLACE FUNCTION tally_internal._evaluate_part(as_of timestamptz, by_c
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off SET lock_timeout = '5s' AS $$
 #variable_conflict use_variable
 DECLARE
-    began timestamptz := clock_timestamp();
-    start timestamptz;
-    most  float8 := CASE WHEN threshold IS NULL THEN tally_internal._role_timeout() ELSE 'Infinity' END;
-    due   record;
-    one   record;
-    read  jsonb;
-    seen  jsonb;
+    began  timestamptz := clock_timestamp();
+    start  timestamptz;
+    most   float8 := CASE WHEN threshold IS NULL THEN tally_internal._role_timeout() ELSE 'Infinity' END;
+    due    record;
+    one    record;
+    read   jsonb;
+    seen   jsonb;
+    proved jsonb;
 BEGIN
     IF NOT tally_internal._evaluation_lock() THEN RETURN; END IF;
     FOR due IN SELECT * FROM tally_internal._due_thresholds(as_of, by_clock, threshold) LOOP
@@ -44,11 +45,16 @@ BEGIN
         IF due.set_back THEN
             DELETE FROM tally.evaluations e WHERE e.threshold_id = (due.t).id AND e.tick >= due.tick;
         END IF;
-        -- What the threshold before has read serves this one too, if it reads the same. What failed serves nobody: then each reads for itself.
-        IF due.reads IS NULL OR due.reads IS DISTINCT FROM read THEN seen := NULL; END IF;
-        one := tally_internal._evaluate_one(due.t, due.tick, seen);
+        -- What the threshold before has read, and proved of it, serves this one too, if it reads the same. What failed serves nobody: then each reads for
+        -- itself.
+        IF due.reads IS NULL OR due.reads IS DISTINCT FROM read THEN
+            seen := NULL;
+            proved := NULL;
+        END IF;
+        one := tally_internal._evaluate_one(due.t, due.tick, seen, proved);
         read := due.reads;
         seen := one.seen;
+        proved := one.proved;
         spent := tally_internal._spend(spent, (due.t).owner, start);
         did := ((due.t).name, due.tick, one.series, one.breaches, one.opened, one.recovered, one.error)::tally.evaluated;
         RETURN NEXT;

@@ -96,7 +96,7 @@ END $$;
 COMMENT ON FUNCTION tally_internal._fire_again(tally.thresholds, bigint[], text[], float8[], text[], timestamptz) IS
 'Brings the incidents that refire and reopen up to date: they have not recovered, and those that reopen begin a new life.';
 
-CREATE OR REPLACE FUNCTION tally_internal._fire(t tally.thresholds, kind text, fired jsonb[], whys text[], tick timestamptz, proofs int) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._fire(t tally.thresholds, kind text, fired jsonb[], whys text[], tick timestamptz, proofs int, INOUT proved jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_variable
 DECLARE
@@ -106,9 +106,8 @@ DECLARE
     subject  text;
     readings float8[];
     lines    text[];
-    evidence jsonb[] := '{}';
+    evidence jsonb[];
     most     float8 := (tally.condition_limit(t.rule -> 'condition') #>> '{}')::float8;
-    one      record;
 BEGIN
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
     SELECT * INTO known FROM tally_internal._recall(t, kind, fired, tick);
@@ -123,12 +122,15 @@ BEGIN
       INTO readings, lines
       FROM (SELECT f.n, f.why, f.change -> 'labels' AS labels, (f.change #>> '{sample,value}')::float8 AS reading
               FROM unnest(fired, whys) WITH ORDINALITY f(change, why, n)) f;
-    -- Evidence takes queries, so when a whole fleet fires at once, only the first twenty incidents get it.
-    FOR one IN SELECT f.change, f.event FROM unnest(fired, known.events) WITH ORDINALITY f(change, event, n)
-                WHERE f.n <= proofs ORDER BY f.n LOOP
-        evidence := evidence || CASE WHEN one.event = 'opened' AND kind = 'breach' THEN
-            tally_internal._evidence(t, one.change -> 'labels', NULLIF(one.change -> 'sample', 'null'), one.change -> 'step', tick) ELSE '{}'::jsonb END;
-    END LOOP;
+    IF kind = 'breach' THEN
+        -- Evidence takes queries, so when a whole fleet fires at once, only the first twenty incidents get it.
+        proved := tally_internal._prove(t, ARRAY(SELECT f.change -> 'labels' FROM unnest(fired, known.events) WITH ORDINALITY f(change, event, n)
+                                                  WHERE f.n <= proofs AND f.event = 'opened' ORDER BY f.n), tick, proved);
+        evidence := ARRAY(SELECT jsonb_strip_nulls(jsonb_build_object('observed', f.change #> '{step,observed}', 'samples', f.change #> '{sample,samples}',
+                                                                      'history', NULLIF(f.change #> '{sample,history}', '[]')))
+                                 || COALESCE(proved -> (f.change ->> 'labels'), '{}')
+                            FROM unnest(fired) WITH ORDINALITY f(change, n) WHERE f.n <= proofs ORDER BY f.n);
+    END IF;
     IF known.events && '{refired,reopened}' THEN
         PERFORM tally_internal._fire_again(t, known.ids, known.events, readings, lines, tick);
     END IF;
@@ -155,9 +157,10 @@ BEGIN
       FROM unnest(fired, whys, known.ids, known.events, known.previous) WITH ORDINALITY f(change, why, id, event, previous, n) ORDER BY f.n;
     PERFORM tally_internal._notify(known.ids, known.events, tick);
 END $$;
-COMMENT ON FUNCTION tally_internal._fire(tally.thresholds, text, jsonb[], text[], timestamptz, int) IS
+COMMENT ON FUNCTION tally_internal._fire(tally.thresholds, text, jsonb[], text[], timestamptz, int, jsonb) IS
 'Files incidents for label sets that fired ({"labels", "sample", "was", "step"} of each, and why). An incident that is still open fires again instead, and '
-    'one closed less than reopen_within ago is reopened. proofs: how many of the first get evidence.';
+    'one closed less than reopen_within ago is reopened. proofs: how many of the first get evidence. proved: what a threshold that reads the same has proved '
+    '(by label set), and what is proved now.';
 
 CREATE OR REPLACE FUNCTION tally_internal._recover(t tally.thresholds, kind text, gone jsonb[], whys text[], tick timestamptz) RETURNS void
 -- Joined as a whole, and the incidents by keys, whatever is known of the table.

@@ -107,7 +107,7 @@ COMMENT ON FUNCTION tally_internal._mark_closed(int, jsonb) IS
 'Marks samples of a bucket that an incident of the same labels had judged before a person closed it: only a newer bucket can page again.';
 
 CREATE OR REPLACE FUNCTION tally_internal._step_all(t tally.thresholds, tick timestamptz, known jsonb, observed jsonb, failed boolean, began timestamptz,
-                                OUT series int, OUT breaches int, OUT told int, OUT opened int, OUT recovered int)
+                                INOUT proved jsonb, OUT series int, OUT breaches int, OUT told int, OUT opened int, OUT recovered int)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_variable
 DECLARE
@@ -130,10 +130,10 @@ BEGIN
     IF kept THEN PERFORM tally_internal._keep_states(t.id, tick, stepped); END IF;
     IF ended THEN PERFORM tally_internal._end_states(t.id, stepped); END IF;
     IF moved THEN
-        SELECT f.opened, f.recovered INTO opened, recovered FROM tally_internal._file_changes(t, tick, stepped) f;
+        SELECT f.opened, f.recovered, f.proved INTO opened, recovered, proved FROM tally_internal._file_changes(t, tick, stepped, proved) f;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._step_all(tally.thresholds, timestamptz, jsonb, jsonb, boolean, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._step_all(tally.thresholds, timestamptz, jsonb, jsonb, boolean, timestamptz, jsonb) IS
 'Steps every label set of a threshold at a tick, logs the evaluation that began then, keeps the states, and files what fired or recovered. failed: the query '
     'failed.';
 
@@ -165,7 +165,7 @@ BEGIN
         ON CONFLICT ON CONSTRAINT threshold_states_pkey DO UPDATE SET state = EXCLUDED.state, active_at = EXCLUDED.active_at, last_tick = EXCLUDED.last_tick;
     END IF;
     IF step ->> 'transition' = 'fired' THEN
-        PERFORM tally_internal._fire(t, kind, ARRAY[jsonb_build_object('labels', '{}'::jsonb, 'step', step)], ARRAY[why], tick, 0);
+        PERFORM tally_internal._fire(t, kind, ARRAY[jsonb_build_object('labels', '{}'::jsonb, 'step', step)], ARRAY[why], tick, 0, NULL);
     ELSIF step ->> 'transition' = 'recovered' THEN
         PERFORM tally_internal._recover(t, kind, ARRAY[jsonb_build_object('labels', '{}'::jsonb, 'step', step)], '{NULL}', tick);
     END IF;
@@ -174,20 +174,20 @@ COMMENT ON FUNCTION tally_internal._step_meta(tally.thresholds, timestamptz, tex
 'Steps the meta-alert of a threshold (no_data, error), which says that what it watches is unknown.';
 
 CREATE OR REPLACE FUNCTION tally_internal._step_guarded(t tally.thresholds, tick timestamptz, known jsonb, observed jsonb, failed boolean, began timestamptz,
-                                             OUT series int,
-                                    OUT breaches int,
-                                    OUT told int, OUT opened int, OUT recovered int, OUT code text, OUT message text, OUT detail text, OUT hint text)
+                                             INOUT proved jsonb, OUT series int, OUT breaches int, OUT told int, OUT opened int, OUT recovered int,
+                                             OUT code text, OUT message text, OUT detail text, OUT hint text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     done record;
 BEGIN
-    done := tally_internal._step_all(t, tick, known, observed, failed, began);
+    done := tally_internal._step_all(t, tick, known, observed, failed, began, proved);
+    proved := done.proved;
     series := done.series; breaches := done.breaches; told := done.told; opened := done.opened; recovered := done.recovered;
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
     series := 0; breaches := 0; told := 0; opened := 0; recovered := 0;
 END $$;
-COMMENT ON FUNCTION tally_internal._step_guarded(tally.thresholds, timestamptz, jsonb, jsonb, boolean, timestamptz) IS
+COMMENT ON FUNCTION tally_internal._step_guarded(tally.thresholds, timestamptz, jsonb, jsonb, boolean, timestamptz, jsonb) IS
 '_step_all(), whose error is returned instead of raised; nothing has moved then.';
 
 CREATE OR REPLACE FUNCTION tally_internal._step_meta_guarded(t tally.thresholds, tick timestamptz, kind text, holds boolean, why text) RETURNS text
@@ -201,8 +201,8 @@ END $$;
 COMMENT ON FUNCTION tally_internal._step_meta_guarded(tally.thresholds, timestamptz, text, boolean, text) IS
 '_step_meta(), whose error is returned instead of raised.';
 
-CREATE OR REPLACE FUNCTION tally_internal._evaluate_one(t tally.thresholds, tick timestamptz, given jsonb, OUT series int, OUT breaches int, OUT opened int,
-                                                        OUT recovered int, OUT error text, OUT seen jsonb)
+CREATE OR REPLACE FUNCTION tally_internal._evaluate_one(t tally.thresholds, tick timestamptz, given jsonb, INOUT proved jsonb, OUT series int,
+                                                        OUT breaches int, OUT opened int, OUT recovered int, OUT error text, OUT seen jsonb)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
@@ -228,7 +228,7 @@ BEGIN
         RETURN;
     END IF;
     IF saw.code IS NULL THEN seen := saw.observed; END IF;
-    done := tally_internal._step_guarded(t, tick, before.known, saw.observed, saw.code IS NOT NULL, began);
+    done := tally_internal._step_guarded(t, tick, before.known, saw.observed, saw.code IS NOT NULL, began, proved);
     -- The first error says why. Later ones follow from it.
     IF saw.code IS NOT NULL THEN
         e.sqlstate := saw.code; e.message := saw.message; e.detail := saw.detail; e.hint := saw.hint;
@@ -238,7 +238,7 @@ BEGIN
     IF done.code IS NOT NULL THEN
         -- The fault is not in the query but elsewhere in the definition. Known label sets count by on_error, if that works.
         IF saw.code IS NULL THEN
-            done := tally_internal._step_guarded(t, tick, before.known, '[]', true, began);
+            done := tally_internal._step_guarded(t, tick, before.known, '[]', true, began, proved);
         END IF;
         -- The tick is done, whether it failed or not. Without its entry it would be tried again for ever.
         INSERT INTO tally.evaluations (threshold_id, tick) VALUES (t.id, tick) ON CONFLICT ON CONSTRAINT evaluations_pkey DO NOTHING;
@@ -247,6 +247,7 @@ BEGIN
     breaches := done.breaches;
     opened := done.opened;
     recovered := done.recovered;
+    proved := done.proved;
     error := CASE WHEN e.sqlstate IS NOT NULL THEN format('%s: %s', e.sqlstate, left(e.message, 1000)) END;
     blind := error IS NULL AND done.told = 0 AND t.no_data <> 'ok';
     IF error IS NOT NULL OR 'error' = ANY (before.metas) THEN
@@ -265,7 +266,7 @@ BEGIN
          WHERE x.threshold_id = t.id AND x.tick = tick;
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._evaluate_one(tally.thresholds, timestamptz, jsonb) IS
-'Evaluates one threshold at one tick; given: what a threshold that reads the same has seen (null: it reads for itself). Returns what it has seen, unless its '
-    'query failed. If anything fails, in its query, in filing, or in the handling of errors, the failure is logged and stops no other '
-    'threshold.';
+COMMENT ON FUNCTION tally_internal._evaluate_one(tally.thresholds, timestamptz, jsonb, jsonb) IS
+'Evaluates one threshold at one tick; given: what a threshold that reads the same has seen (null: it reads for itself); proved: what such a one has proved. '
+    'Returns what it has seen, unless its query failed, and proved. If anything fails, in its query, in filing, or in the handling of errors, the failure is '
+    'logged and stops no other threshold.';

@@ -27,7 +27,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._end_states(int, jsonb) IS 'Takes away the states of the label sets that are inactive again after a step.';
 
-CREATE OR REPLACE FUNCTION tally_internal._file_changes(t tally.thresholds, tick timestamptz, stepped jsonb, OUT opened int, OUT recovered int)
+CREATE OR REPLACE FUNCTION tally_internal._file_changes(t tally.thresholds, tick timestamptz, stepped jsonb, INOUT proved jsonb, OUT opened int,
+                                                         OUT recovered int)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     run record;
@@ -44,7 +45,7 @@ BEGIN
          GROUP BY c.fired, c.island ORDER BY min(c.n)
     LOOP
         IF run.fired THEN
-            PERFORM tally_internal._fire(t, 'breach', run.changes, run.whys, tick, GREATEST(20 - opened, 0));
+            proved := tally_internal._fire(t, 'breach', run.changes, run.whys, tick, GREATEST(20 - opened, 0), proved);
             opened := opened + run.many;
         ELSE
             PERFORM tally_internal._recover(t, 'breach', run.changes, run.whys, tick);
@@ -52,5 +53,5 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION tally_internal._file_changes(tally.thresholds, timestamptz, jsonb) IS
-'Files what fired and closes what recovered in a step, and says how many of each.';
+COMMENT ON FUNCTION tally_internal._file_changes(tally.thresholds, timestamptz, jsonb, jsonb) IS
+'Files what fired and closes what recovered in a step, and says how many of each. proved: as _fire() takes and gives it.';

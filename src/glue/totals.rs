@@ -2,6 +2,7 @@
 
 use crate::pg::aggregate::{State, Working, change, merge, same};
 use crate::pg::fmgr::Call;
+use crate::pg::json::Leaves;
 use crate::{pg_fn, sketch_type};
 use serde_json::Value;
 use tally_core::error::TallyError;
@@ -50,8 +51,9 @@ pg_fn! {
         if call.is_null(1) {
             return same(&call);
         }
-        let leaves = call.jsonb_leaves(1);
-        change::<Sums>(&call, fresh, |words| Ok(working::add(words, 1, leaves.others, leaves.numbers())))
+        let leaves = call.kept(|_| Ok(Leaves::default()))?;
+        leaves.read(&call, 1);
+        change::<Sums>(&call, fresh, |words| Ok(working::add_cells(words, 1, leaves.others, leaves.numbers())))
     }
 
     /// Combine and rollup.

@@ -8,8 +8,8 @@ use pgrx::pg_sys::{self, Datum};
 use super::fmgr::Call;
 use super::numeric::Numeric;
 use super::varlena;
-use tally_core::sketch::totals::decimal::Decimal;
 use tally_core::sketch::totals::path::JOINT;
+use tally_core::sketch::totals::{decimal, working};
 
 impl Call {
     /// A jsonb argument as JSON text; none for NULL.
@@ -26,92 +26,100 @@ impl Call {
     }
 }
 
-/// The leaves of a jsonb: its numbers by path (keys joined by NUL), and how many others there are.
+/// The leaves of a jsonb: its numbers by path (keys joined by NUL), and how many others there are. Kept from row to row, so that a row
+/// takes no memory of its own.
+#[derive(Default)]
 pub struct Leaves {
     paths: String,
-    /// End of the path in `paths`, and the number there.
-    ends: Vec<(usize, Decimal)>,
+    /// What the numbers add to which places of decimal sums, as `working::cells` gives it.
+    cells: Vec<(i16, i64)>,
+    /// End of each number's path in `paths`, and of its cells.
+    ends: Vec<(usize, usize)>,
     /// Leaves that are no numbers under a key: texts, booleans, nulls, arrays, a bare scalar.
     pub others: u64,
+    /// The path that is being read, how long it is around each open object, and the container where it lies unaligned.
+    path: String,
+    open: Vec<usize>,
+    words: Vec<u64>,
 }
 
 impl Leaves {
-    /// Path and number of each.
-    pub fn numbers(&self) -> impl Iterator<Item = (&str, &Decimal)> + Clone {
-        self.ends.iter().enumerate().map(|(i, (end, number))| {
-            let from = if i == 0 { 0 } else { self.ends[i - 1].0 };
-            (&self.paths[from..*end], number)
+    /// Path and cells of each number.
+    pub fn numbers(&self) -> impl Iterator<Item = (&str, impl Iterator<Item = (i16, i64)>)> + Clone {
+        self.ends.iter().enumerate().map(|(i, (path, cells))| {
+            let (path_from, cells_from) = if i == 0 { (0, 0) } else { self.ends[i - 1] };
+            (
+                &self.paths[path_from..*path],
+                self.cells[cells_from..*cells].iter().copied(),
+            )
         })
     }
-}
 
-impl Call {
-    /// The leaves of the jsonb in argument `i`, read without making its text.
-    pub fn jsonb_leaves(&self, i: usize) -> Leaves {
-        let mut leaves = Leaves {
-            paths: String::new(),
-            ends: Vec::new(),
-            others: 0,
-        };
-        let mut path = String::new();
-        // How long the path is around each open object, and before the present key.
-        let mut open: Vec<usize> = Vec::new();
-        let payload = self.bytes(i);
-        // The container must be aligned, which a short or shared datum is not; a copy of words is.
-        let mut words = vec![0u64; payload.len().div_ceil(8)];
-        for (word, chunk) in words.iter_mut().zip(payload.chunks(8)) {
-            let mut padded = [0; 8];
-            padded[..chunk.len()].copy_from_slice(chunk);
-            *word = u64::from_le_bytes(padded);
+    /// Reads the jsonb in argument `i` of a call, without making its text.
+    pub fn read(&mut self, call: &Call, i: usize) {
+        self.paths.clear();
+        self.cells.clear();
+        self.ends.clear();
+        self.path.clear();
+        self.open.clear();
+        self.others = 0;
+        let payload = call.bytes(i);
+        let mut container = payload.as_ptr();
+        if !(container as usize).is_multiple_of(4) {
+            // The container must be aligned, which that of a short datum is not; a copy of words is.
+            self.words.clear();
+            self.words.resize(payload.len().div_ceil(8), 0);
+            // SAFETY: the words have room for the payload, and nobody else has them.
+            unsafe { std::ptr::copy_nonoverlapping(container, self.words.as_mut_ptr().cast::<u8>(), payload.len()) };
+            container = self.words.as_ptr().cast();
         }
-        // SAFETY: the declaration in SQL makes the argument a jsonb, whose payload is a container; `words` is an aligned
-        // copy of it that outlives the iterator. The iterator fills `value` as its token says; strings and numerics point
-        // into the container.
+        // SAFETY: the declaration in SQL makes the argument a jsonb, whose payload is a container, of words of 4 bytes; it outlives the
+        // iterator, which only reads it. The iterator fills `value` as its token says; strings and numerics point into the container.
         unsafe {
-            let mut iterator = pg_sys::JsonbIteratorInit(words.as_mut_ptr().cast());
+            let mut iterator = pg_sys::JsonbIteratorInit(container.cast_mut().cast());
             let mut value = pg_sys::JsonbValue::default();
             let mut in_array = false;
             loop {
                 let token = pg_sys::JsonbIteratorNext(&mut iterator, &mut value, in_array);
                 match token {
-                    pg_sys::JsonbIteratorToken::WJB_BEGIN_OBJECT => open.push(path.len()),
+                    pg_sys::JsonbIteratorToken::WJB_BEGIN_OBJECT => self.open.push(self.path.len()),
                     pg_sys::JsonbIteratorToken::WJB_END_OBJECT => {
-                        open.pop();
+                        self.open.pop();
                     }
                     pg_sys::JsonbIteratorToken::WJB_KEY => {
                         let text = value.val.string;
                         let key = std::slice::from_raw_parts(text.val.cast::<u8>(), text.len as usize);
-                        path.truncate(open.last().copied().unwrap_or(0));
-                        if !path.is_empty() {
-                            path.push(JOINT);
+                        self.path.truncate(self.open.last().copied().unwrap_or(0));
+                        if !self.path.is_empty() {
+                            self.path.push(JOINT);
                         }
-                        path.push_str(&String::from_utf8_lossy(key));
+                        self.path.push_str(&String::from_utf8_lossy(key));
                     }
                     pg_sys::JsonbIteratorToken::WJB_VALUE if value.type_ == pg_sys::jbvType::jbvNumeric => {
-                        let numeric = Datum::from(value.val.numeric);
-                        leaves.paths.push_str(&path);
-                        let number = decimal(&Numeric::read(varlena::payload(numeric)));
-                        leaves.ends.push((leaves.paths.len(), number));
+                        self.paths.push_str(&self.path);
+                        push_cells(
+                            &mut self.cells,
+                            &Numeric::read(varlena::payload(Datum::from(value.val.numeric))),
+                        );
+                        self.ends.push((self.paths.len(), self.cells.len()));
                     }
                     // An array, or a bare scalar, which comes as an array of one: its elements are not looked at.
                     pg_sys::JsonbIteratorToken::WJB_BEGIN_ARRAY => {
-                        leaves.others += 1;
+                        self.others += 1;
                         in_array = true;
                     }
                     pg_sys::JsonbIteratorToken::WJB_ELEM => {}
                     pg_sys::JsonbIteratorToken::WJB_END_ARRAY => in_array = false,
-                    pg_sys::JsonbIteratorToken::WJB_VALUE => leaves.others += 1,
+                    pg_sys::JsonbIteratorToken::WJB_VALUE => self.others += 1,
                     _ => break,
                 }
             }
         }
-        leaves
     }
 }
 
-/// A numeric as cells of twelve digits: three of its base-10,000 digits each.
-fn decimal(number: &Numeric) -> Decimal {
-    let mut sum = Decimal::default();
+/// Appends what a numeric adds to a decimal sum: cells of twelve digits, three of its base-10,000 digits each, and its scale.
+fn push_cells(cells: &mut Vec<(i16, i64)>, number: &Numeric) {
     let Numeric::Number {
         negative,
         weight,
@@ -120,14 +128,24 @@ fn decimal(number: &Numeric) -> Decimal {
     } = number
     else {
         // No jsonb holds one.
-        return Decimal::of_float(f64::NAN);
+        cells.extend([(0, 0), (working::ODD, decimal::NAN)]);
+        return;
     };
-    sum.scale = *scale;
+    let from = cells.len();
     for (digit, weight) in digits.iter().zip((0..).map(|below| weight - below)) {
         let value = i64::from(u16::from_le_bytes(*digit)) * 10_000i64.pow(weight.rem_euclid(3) as u32);
-        sum.add(weight.div_euclid(3) as i16, if *negative { -value } else { value });
+        let (place, value) = (weight.div_euclid(3) as i16, if *negative { -value } else { value });
+        match cells[from..].last_mut() {
+            Some((last, sum)) if *last == place => *sum += value,
+            _ => cells.push((place, value)),
+        }
     }
-    sum
+    if digits.is_empty() {
+        cells.push((0, 0));
+    }
+    if *scale > 0 {
+        cells.push((working::SCALE, i64::from(*scale)));
+    }
 }
 
 /// A jsonb result from JSON text.

@@ -17,7 +17,9 @@ const FIRST_SLOTS: usize = 8;
 /// Words of a new map: room for some short keys.
 pub const FIRST_WORDS: usize = HEADER + FIRST_SLOTS + 16;
 
-fn slots(words: &[u64]) -> usize {
+/// How many places there are. More of them move what [`value_of`] found before.
+#[inline(always)]
+pub fn slots(words: &[u64]) -> usize {
     words[0] as u32 as usize
 }
 

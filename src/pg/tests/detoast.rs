@@ -2,9 +2,11 @@
 
 #[pgrx::pg_schema]
 mod tests {
+    use crate::pg::json::Leaves;
     use crate::pg::tests::frame::{Frame, one, placed, raw, whole};
     use crate::pg::varlena;
     use pgrx::{Spi, pg_test};
+    use tally_core::sketch::totals::working::SCALE;
 
     /// The form of a varlena, by its first byte (varatt.h).
     fn form(bytes: &[u8]) -> &'static str {
@@ -157,10 +159,15 @@ mod tests {
             let row = format!("FROM (SELECT j FROM documents ORDER BY pad, j::text OFFSET {offset} LIMIT 1) AS one");
             let stored = Frame::of(&[Some(raw(&format!("SELECT j {row}")))]);
             let text: String = one(&format!("SELECT j::text {row}"));
-            let leaves = stored.call().jsonb_leaves(0);
+            let mut leaves = Leaves::default();
+            leaves.read(&stored.call(), 0);
             let found: Vec<(String, f64)> = leaves
                 .numbers()
-                .map(|(path, number)| (path.replace('\0', "."), number.float()))
+                .map(|(path, cells)| {
+                    let cells = cells.filter(|(place, _)| *place < SCALE);
+                    let number = cells.map(|(place, value)| value as f64 / 1e12f64.powi(-i32::from(place)));
+                    (path.replace('\0', "."), number.sum())
+                })
                 .collect();
             let (expected, others) = match text.as_str() {
                 "{}" => (vec![], 0),

@@ -249,6 +249,26 @@ mod tests {
     }
 
     #[test]
+    fn cells_are_found_again_where_the_map_moved_and_where_a_row_has_many() {
+        // The first row gives the map more places on its way; each has more numbers than are remembered.
+        let paths: Vec<String> = (0..100).map(|i| format!("a key with a long name {i}")).collect();
+        let mut words = working::fresh();
+        for row in 1..=3i64 {
+            let numbers: Vec<Decimal> = (0..100)
+                .map(|i| Decimal::parse(&format!("{}.{i:03}", row * i)).unwrap())
+                .collect();
+            let sums = paths.iter().map(String::as_str).zip(&numbers);
+            until(&mut words, |words| working::add(words, 1, 0, sums.clone()));
+        }
+        let totals = working::finish(&words);
+        for (i, path) in paths.iter().enumerate() {
+            let thousandths = 6 * i * 1000 + 3 * i;
+            let expected = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
+            assert_eq!(totals.total(path).unwrap().text(), expected, "{path}");
+        }
+    }
+
+    #[test]
     fn sums_of_0_1_join_the_path_they_may_be_of() {
         let old = Totals {
             sums: [(path::of_old("a.b"), Decimal::of_float(1.5))].into(),

@@ -14,8 +14,10 @@ use crate::sketch::{Grow, keyed, words_of};
 /// Kind of the working form.
 pub const KIND: u8 = KIND_WORKING;
 const SUMS: usize = 3;
-const SCALE: i16 = i16::MAX - 1;
-const ODD: i16 = i16::MAX;
+/// The place of a number's scale.
+pub const SCALE: i16 = i16::MAX - 1;
+/// The place of what is no number.
+pub const ODD: i16 = i16::MAX;
 
 /// Words of a state without rows.
 pub fn fresh() -> Vec<u64> {
@@ -31,29 +33,59 @@ pub fn is_working(words: &[u64]) -> bool {
     words.len() > SUMS && words[0] >> 32 == u64::from(u16::from_le_bytes([VERSION_1, KIND]))
 }
 
-/// Adds a row: a number to each path. What was added before the words were too few is added again by nobody: the cells find their
-/// places first.
+/// How many cells of a row are looked up once: beyond them each is looked up twice.
+const REMEMBERED: usize = 32;
+
+/// Adds a row: a number to each path, each path once.
 pub fn add<'a>(
     words: &mut [u64],
     rows: u64,
     ignored: u64,
     sums: impl Iterator<Item = (&'a str, &'a Decimal)> + Clone,
 ) -> Result<(), Grow> {
-    for (i, (path, number)) in sums.clone().enumerate() {
+    add_cells(words, rows, ignored, sums.map(|(path, number)| (path, cells(number))))
+}
+
+/// Adds a row: its [`cells`] to each path, each path once. What was added before the words were too few is added again by nobody: the cells
+/// find their places first.
+pub fn add_cells<'a>(
+    words: &mut [u64],
+    rows: u64,
+    ignored: u64,
+    sums: impl Iterator<Item = (&'a str, impl Iterator<Item = (i16, i64)>)> + Clone,
+) -> Result<(), Grow> {
+    let slots = keyed::slots(&words[SUMS..]);
+    let mut places = [0; REMEMBERED];
+    let mut found = 0;
+    for (i, (path, cells)) in sums.clone().enumerate() {
         if i % 1024 == 0 {
             crate::cancel::look();
         }
-        for (place, _) in cells(number) {
-            place_of(words, place, path)?;
-            // Where a cell overflows, its carry goes to the next.
-            if place < SCALE {
+        for (place, value) in cells {
+            let at = place_of(words, place, path)?;
+            // Where a cell may overflow, its carry goes to the next.
+            let near = (words[at] as i64).unsigned_abs() >= 1 << 62 || value.unsigned_abs() >= 1 << 61;
+            if near && place < SCALE {
                 place_of(words, place + 1, path)?;
             }
+            if let Some(kept) = places.get_mut(found) {
+                *kept = at;
+            }
+            found += 1;
         }
     }
-    for (path, number) in sums {
-        for (place, value) in cells(number) {
-            let at = place_of(words, place, path)?;
+    let known = if keyed::slots(&words[SUMS..]) == slots {
+        &places[..found.min(REMEMBERED)]
+    } else {
+        &[]
+    };
+    let mut known = known.iter();
+    for (path, cells) in sums {
+        for (place, value) in cells {
+            let at = match known.next() {
+                Some(at) => *at,
+                None => place_of(words, place, path)?,
+            };
             let before = words[at] as i64;
             words[at] = match place {
                 SCALE => before.max(value),
@@ -74,8 +106,8 @@ pub fn add<'a>(
     Ok(())
 }
 
-/// What a number adds to which places.
-fn cells(number: &Decimal) -> impl Iterator<Item = (i16, i64)> {
+/// What a number adds to which places: its cells (one of 0 where it has none), its scale, and what it is where it is no number.
+pub fn cells(number: &Decimal) -> impl Iterator<Item = (i16, i64)> {
     let scale = (number.scale > 0).then_some((SCALE, i64::from(number.scale)));
     let odd = (number.odd != 0).then_some((ODD, number.odd));
     // A sum of zeros is there too.

@@ -115,8 +115,9 @@ bench_pack() {
     fi
     table_into packs.md "$pack"
     summary+=$(awk -v pack="$pack" -v y="$yardstick" -v g="$generated" -v b="$built" -v aim="$aim" -v i="$idle" -v asked="$asked" -v missed="$missed" 'BEGIN {
-        printf "| `%s` | %.0f | %.1f | %s%.1f%s | %d | %.2f | %.0f | %d | %s |", pack, y, g / 1000, b > aim ? "**" : "", b, b > aim ? "**" : "", aim, b / aim, i,
-            asked, missed ? "**" missed "**" : "0" }')$'\n'
+        bold = b > aim ? "**" : ""
+        printf "| `%s` | %.0f | %.1f | %s%.1f%s | %d | %.2f | %.0f | %d | %s |", pack, y, g / 1000, bold, b, bold, aim, b / aim, i, asked,
+            missed ? "**" missed "**" : "0" }')$'\n'
 }
 
 packs=("$@")

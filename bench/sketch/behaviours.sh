@@ -53,7 +53,8 @@ part_sessions() {
     wrong=$(sql -c "SELECT count(*) FROM ((SELECT $columns FROM visits EXCEPT ALL SELECT $columns FROM by_windows)
         UNION ALL (SELECT $columns FROM by_windows EXCEPT ALL SELECT $columns FROM visits)) x")
     [ "$wrong" = 0 ] || { echo "bench/sketch: $wrong sessions differ from those of window functions" >&2; exit 1; }
-    table_head "$(thousands "$(sql -c 'SELECT count(*) FROM visits')") sessions of $(thousands "$events") events" ms 'ms of CPU' 'windows / this' 'aim, at least'
+    table_head "$(thousands "$(sql -c 'SELECT count(*) FROM visits')") sessions of $(thousands "$events") events" ms 'ms of CPU' 'windows / this' \
+        'aim, at least'
     table_line 'window functions into a table' 'sessions: windows'
     table_row '`tally.backfill()`' "$(thousands "$(ms_of 'sessions: build')")" "$(thousands "$(cpu_ms 'sessions: build')")" \
         "$(ratio 'sessions: windows' 'sessions: build')" 3

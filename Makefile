@@ -92,8 +92,8 @@ bench-privacy: ## the price of hiding on generated tables, and the speed of a re
 	@cargo run --quiet --locked --release --package tally-core --example suppress_price
 	@scripts/bench.sh bench/privacy.sh
 
-bench-hosted: ## CPU time of the hosted edition beside what PostgreSQL does by itself; EVENTS=1000000
-	@bench/hosted.sh
+bench-hosted: ## processor time of the hosted edition beside the library edition and PostgreSQL alone; EVENTS=10000000 ROUNDS=3
+	@scripts/bench.sh bench/hosted.sh
 
 bench-experiment: ## statistics of experiments against what they promise, by simulation; ROUNDS=20000; PART=speed EVENTS=… against plain SQL
 	@bench/experiment/run.sh

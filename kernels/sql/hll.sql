@@ -21,13 +21,15 @@ DECLARE
     -- A number of the bits behind has as many digits as there are powers of two that it reaches. Only the first 53 bits are looked at, which a float8 holds.
     powers float8[] := ARRAY(SELECT 2::float8 ^ i FROM generate_series(0, behind - 1) i);
     kept   bigint := ((1::bigint << behind) - 1) & ~((1::bigint << greatest(behind - 53, 0)) - 1);
+    -- What a register holds where the number has no digits, one, two …
+    held   text[] := ARRAY(SELECT lpad(to_hex(behind + 1 - i), 2, '0') FROM generate_series(0, behind) i ORDER BY i);
     places int[];
     ranks  text[];
 BEGIN
     -- The first bits of a hash say which register; where the first 1 stands in the others is what the register keeps the greatest of: that of the least number.
     SELECT array_agg((k.i & ((1 << "precision") - 1))::int + 1),
-           array_agg(lpad(to_hex(behind + 1 - CASE WHEN k.least & kept = 0 THEN length(ltrim(k.least::bit(64)::text, '0'))
-                                                   ELSE width_bucket((k.least & kept)::float8, powers) END), 2, '0'))
+           array_agg(held[1 + CASE WHEN k.least & kept = 0 THEN length(ltrim(k.least::bit(64)::text, '0'))
+                                   ELSE width_bucket((k.least & kept)::float8, powers) END])
       INTO places, ranks
       FROM (SELECT h >> behind AS i, min(h & ((1::bigint << behind) - 1)) AS least FROM (SELECT unnest(hashes) AS h) u WHERE h IS NOT NULL GROUP BY 1) k;
     FOR n IN 1 .. COALESCE(cardinality(places), 0) LOOP digits[places[n]] := ranks[n]; END LOOP;
@@ -43,11 +45,15 @@ COMMENT ON FUNCTION tally_internal._hll_most(int) IS
 CREATE FUNCTION tally_internal._hll_made(given bigint[], "precision" int, key int DEFAULT 0) RETURNS tally.hll
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    most int := tally_internal._hll_most("precision");
-    kept bigint[];
+    most    int := tally_internal._hll_most("precision");
+    crowded boolean := false;
+    kept    bigint[];
 BEGIN
+    -- A statement takes longer than all the rest where groups are small.
+    IF cardinality(given) = 1 AND given[1] IS NOT NULL THEN RETURN ROW("precision", given, ''::bytea, key)::tally.hll; END IF;
     -- Where the first ones have too many different ones, so have all.
-    IF cardinality(given) <= 2 * most OR (SELECT count(DISTINCT h) FROM unnest(given[:most + most / 4]) h) <= most THEN
+    IF cardinality(given) > 2 * most THEN crowded := (SELECT count(DISTINCT h) > most FROM unnest(given[:most + most / 4]) h); END IF;
+    IF NOT crowded THEN
         SELECT array_agg(DISTINCT u.h) INTO kept FROM (SELECT unnest(array_remove(given, NULL)) AS h) u;
         IF kept IS NULL THEN RETURN NULL; END IF;
         IF cardinality(kept) <= most THEN RETURN ROW("precision", kept, ''::bytea, key)::tally.hll; END IF;
@@ -58,26 +64,26 @@ END $$;
 COMMENT ON FUNCTION tally_internal._hll_made(bigint[], int, int) IS 'A sketch of hashes, and the number of the key that they are under; NULL of none.';
 
 CREATE FUNCTION tally_internal._hll_of(given bigint[]) RETURNS tally.hll
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT tally_internal._hll_made(given, 13) $$;
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._hll_made(given, 13, 0);
 COMMENT ON FUNCTION tally_internal._hll_of(bigint[]) IS
 'tally.hll(value) as a function of array_agg(hash of value): how the engine computes that measure, without PL/pgSQL per row.';
 
 CREATE FUNCTION tally_internal._hll_hash(value anyelement) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT CASE WHEN value IS NOT NULL THEN pg_catalog.hash_array_extended(ARRAY[value], 7) END';
 COMMENT ON FUNCTION tally_internal._hll_hash(anyelement) IS 'The hash of a value, by its type.';
--- The same for integers, and faster: the hash of an array of one is that of the value and 31, and begins anew past the greatest number.
-CREATE FUNCTION tally_internal._hll_hash(value bigint) RETURNS bigint
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-    'SELECT CASE WHEN pg_catalog.hashint8extended(value, 7) > 9223372036854775776 THEN pg_catalog.hashint8extended(value, 7) - 9223372036854775807
-        - 9223372036854775778 ELSE pg_catalog.hashint8extended(value, 7) + 31 END';
-COMMENT ON FUNCTION tally_internal._hll_hash(bigint) IS 'The hash of an integer: that of integers of any width.';
+-- The same for integers, and faster: the hash of an array of one is that of the value and 31. PostgreSQL hashes an integer of any width as one of 32 bits, by
+-- the exclusive or of its halves. The greatest of all 2^32 hashes is 9223372036443659132, so the sum is always a bigint.
 CREATE FUNCTION tally_internal._hll_hash(value int) RETURNS bigint
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-    'SELECT CASE WHEN pg_catalog.hashint4extended(value, 7) > 9223372036854775776 THEN pg_catalog.hashint4extended(value, 7) - 9223372036854775807
-        - 9223372036854775778 ELSE pg_catalog.hashint4extended(value, 7) + 31 END';
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN hashint4extended(value, 7) + 31;
 COMMENT ON FUNCTION tally_internal._hll_hash(int) IS 'The hash of an integer: that of integers of any width.';
+-- (1, 2) and (2, 1), each written as one number of 64 bits, have one hash of PostgreSQL. So beyond 32 bits the upper half is also the seed.
+CREATE FUNCTION tally_internal._hll_hash(value bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
+    CASE WHEN value BETWEEN -2147483648 AND 2147483647 THEN hashint8extended(value, 7) + 31
+         ELSE hashint8extended(value, hashint4extended((value >> 32)::int, 7)) END;
+COMMENT ON FUNCTION tally_internal._hll_hash(bigint) IS 'The hash of an integer: that of integers of any width.';
 CREATE FUNCTION tally_internal._hll_hash(value smallint) RETURNS bigint
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT tally_internal._hll_hash(value::pg_catalog.int4)';
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._hll_hash(value::int);
 COMMENT ON FUNCTION tally_internal._hll_hash(smallint) IS 'The hash of an integer: that of integers of any width.';
 
 CREATE FUNCTION tally_internal._hll_agree(a int, b int) RETURNS int

@@ -39,30 +39,37 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._all_whole(float8[], float8) IS 'Whether all of these numbers are whole; the second argument is their sum.';
 
+CREATE FUNCTION tally_internal._tdigest_cuts(compression int) RETURNS float8[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT array_agg((sin(pi() * (j - (compression - 1) / 2.0::float8) / (compression - 1)) + 1) / 2 ORDER BY j) FROM generate_series(0, compression - 1) j
+$$;
+COMMENT ON FUNCTION tally_internal._tdigest_cuts(int) IS 'Where clusters begin and end, as shares of all values, for this number of them.';
+
 CREATE FUNCTION tally_internal._tdigest_drawn(given float8[], compression int, q float8) RETURNS tally.tdigest
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     n     int := cardinality(given);
-    half  float8 := (compression - 1) / 2.0;
-    -- Clusters of neighbours in order of value: how many values come before the first, the second, …
-    edges int[] := ARRAY(SELECT DISTINCT (n * (sin(pi() * (j - half) / (compression - 1)) + 1) / 2)::int FROM generate_series(0, compression - 1) j ORDER BY 1);
-    many  int := cardinality(edges) - 1;
+    -- Of a constant PostgreSQL computes them once in a session.
+    cuts  float8[] := CASE compression WHEN 180 THEN tally_internal._tdigest_cuts(180) ELSE tally_internal._tdigest_cuts(compression) END;
     sizes float8[];
     low   float8[];
     high  float8[];
     found float8[];
+    many  int;
     ms    float8[];
     total float8;
 BEGIN
-    -- Two values stand for a cluster, a quarter from its ends: both of them where it has no more than two. PostgreSQL finds them in one sort.
-    SELECT array_agg(edges[i + 1]::float8 - edges[i]), array_agg((edges[i] + (edges[i + 1] - edges[i] + 3) / 4 - 0.5::float8) / n),
-           array_agg((edges[i + 1] - (edges[i + 1] - edges[i] + 3) / 4 + 0.5::float8) / n) INTO sizes, low, high
-      FROM (SELECT i FROM generate_series(1, many) i ORDER BY 1) c;
+    -- Clusters of neighbours in order of value: the values behind the first a up to the b-th. Two values stand for a cluster, a quarter from its ends: both
+    -- of them where it has no more than two. PostgreSQL finds them in one sort.
+    SELECT array_agg((c.b - c.a)::float8), array_agg((c.a + (c.b - c.a + 3) / 4 - 0.5::float8) / n), array_agg((c.b - (c.b - c.a + 3) / 4 + 0.5::float8) / n)
+      INTO sizes, low, high
+      FROM (SELECT (n * unnest(cuts[:compression - 1]))::int AS a, (n * unnest(cuts[2:]))::int AS b) c WHERE c.a < c.b;
     SELECT percentile_disc(0.5 / n::float8 || low || high || (n - 0.5::float8) / n) WITHIN GROUP (ORDER BY u.v), sum(u.v) INTO found, total
       FROM (SELECT unnest(given) AS v) u;
+    many := cardinality(sizes);
     IF found[1] < -1e290 OR found[2 * many + 2] > 1e290 THEN RETURN NULL; END IF;
     -- 0 is added because -0 is 0.
-    SELECT array_agg((found[i + 1] + found[many + i + 1]) / 2 + 0) INTO ms FROM (SELECT i FROM generate_series(1, many) i ORDER BY 1) c;
+    SELECT array_agg((c.a + c.b) / 2 + 0) INTO ms FROM (SELECT unnest(found[2:many + 1]) AS a, unnest(found[many + 2:2 * many + 1]) AS b) c;
     RETURN ROW(compression, ms, sizes, found[1] + 0, found[2 * many + 2] + 0, total, tally_internal._all_whole(given, total), q)::tally.tdigest;
 EXCEPTION WHEN numeric_value_out_of_range THEN
     RETURN NULL;
@@ -76,28 +83,33 @@ DECLARE
     kept  float8[];
     n     int;
     total float8;
+    whole boolean;
     drawn tally.tdigest;
 BEGIN
+    -- A statement takes longer than all the rest where groups are small.
+    IF cardinality(given) = 1 AND abs(given[1]) < 1e290 THEN
+        RETURN ROW(compression, ARRAY[given[1] + 0], '{}'::float8[], given[1] + 0, given[1] + 0, given[1] + 0, given[1] = floor(given[1]), q)::tally.tdigest;
+    END IF;
     given := array_remove(given, NULL);
-    n := cardinality(given);
-    IF n > 253 THEN
+    IF cardinality(given) > 253 THEN
         drawn := tally_internal._tdigest_drawn(given, compression, q);
         IF drawn IS NOT NULL THEN RETURN drawn; END IF;
     END IF;
     -- 0 is added because -0 is 0. A sort of the rows is cheaper than ORDER BY within the aggregate.
-    SELECT array_agg(s.v) INTO kept FROM (SELECT u.v + 0 AS v FROM (SELECT unnest(given) AS v) u ORDER BY 1) s;
+    SELECT array_agg(s.v), sum(CASE WHEN abs(s.v) < 1e290 THEN s.v END), bool_and(s.v = floor(s.v)) INTO kept, total, whole
+      FROM (SELECT u.v + 0 AS v FROM (SELECT unnest(given) AS v) u ORDER BY 1) s;
     IF kept IS NULL THEN RETURN NULL; END IF;
-    total := tally_internal._sum_of(kept);
+    n := cardinality(kept);
+    IF kept[1] <= -1e290 OR kept[n] >= 1e290 THEN total := tally_internal._sum_of(kept); END IF;
     IF n > 253 THEN
-        RETURN tally_internal._tdigest_pressed(ROW(compression, kept, array_fill(1::float8, ARRAY[n]), kept[1], kept[n], total,
-            tally_internal._all_whole(kept, total), q)::tally.tdigest);
+        RETURN tally_internal._tdigest_pressed(ROW(compression, kept, array_fill(1::float8, ARRAY[n]), kept[1], kept[n], total, whole, q)::tally.tdigest);
     END IF;
-    RETURN ROW(compression, kept, '{}'::float8[], kept[1], kept[n], total, tally_internal._all_whole(kept, total), q)::tally.tdigest;
+    RETURN ROW(compression, kept, '{}'::float8[], kept[1], kept[n], total, whole, q)::tally.tdigest;
 END $$;
 COMMENT ON FUNCTION tally_internal._tdigest_made(float8[], int, float8) IS 'A sketch of values; NULL of none.';
 
 CREATE FUNCTION tally_internal._tdigest_of(given float8[]) RETURNS tally.tdigest
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT tally_internal._tdigest_made(given, 180, -1) $$;
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._tdigest_made(given, 180, -1);
 COMMENT ON FUNCTION tally_internal._tdigest_of(float8[]) IS
 'tally.tdigest(value) as a function of array_agg(value): how the engine computes that measure, without PL/pgSQL per row.';
 

@@ -1,5 +1,5 @@
 -- Asked of both kernels by pg_test/hosted/agree.sh: sketches. While they are exact the answers are equal; beyond, each is within its own error.
--- answers: 46
+-- answers: 47
 
 SET extra_float_digits = 0;
 CREATE TEMP TABLE few AS SELECT i, (i * 7919 % 241)::float8 / 4 AS v, i % 5 AS g, 'u' || i % 37 AS u FROM generate_series(1, 250) i;
@@ -16,6 +16,8 @@ SELECT 'one shot', g, tally.approx_percentile(v, 0.75), tally.approx_distinct(u)
 SELECT 'distinct', tally.distinct_count(tally.hll(u)), tally.distinct_count(tally.hll(i)), tally.distinct_count(tally.hll(v)),
     tally.distinct_count(tally.hll(u, 10)),
     tally.relative_error(tally.hll(u)) FROM few;
+SELECT 'bug: pairs within numbers of 64 bits were one value', tally.distinct_count(tally.hll(a << 32 | b)), tally.distinct_count(tally.hll(-(a << 32 | b))),
+    tally.distinct_count(tally.merge(tally.hll(b), tally.hll(b::int))) FROM generate_series(1, 25::bigint) a, generate_series(1, 30::bigint) b;
 SELECT 'distinct rolled up', tally.distinct_count(tally.rollup(h)) FROM (SELECT tally.hll(u) AS h FROM few GROUP BY g) x;
 SELECT 'equal', tally.distinct_count(tally.hll(n)), tally.distinct_count(tally.hll(j)), tally.distinct_count(tally.hll(a))
   FROM (VALUES (1.0, '{"a": 1.0}'::jsonb, ARRAY[1.50]), (1.00, '{"a": 1}', ARRAY[1.5]), (2, '{"b": 1}', ARRAY[2])) v(n, j, a);

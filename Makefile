@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help test test-boards test-superset test-random test-attack test-crash test-plans test-install matrix fuzz deb dist demo demo-git demo-cluster demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-boards bench-rollup bench-experiment bench-growth bench-cluster bench-sizing bench-micro bench-privacy bench-hosted bench-rivals reference boards pictures freeze setup build clean
+.PHONY: help test test-boards test-superset test-random test-attack test-crash test-cluster-majors test-plans test-install matrix fuzz deb dist demo demo-git demo-cluster demo-stop psql bench bench-sketch bench-funnel bench-alert bench-packs bench-boards bench-rollup bench-experiment bench-growth bench-cluster bench-sizing bench-micro bench-privacy bench-hosted bench-rivals reference boards pictures freeze setup build clean
 
 help: ## what one can do here
 	@echo 'pg_tally: product analytics and SLOs inside PostgreSQL'; echo
@@ -27,6 +27,9 @@ test-attack: ## a role without rights calls and writes all that it can, with hos
 
 test-crash: ## SIGKILL at random points under concurrent writers; ROUNDS=200 SEED=…
 	@ROUNDS=$${ROUNDS:-200} scripts/test.sh pg_test/crash/rounds.sh
+
+test-cluster-majors: ## cluster rollups whose second node has another version of PostgreSQL, in a bare root; MAJORS=17
+	@MAJORS=$${MAJORS:-17} scripts/test.sh pg_test/cluster/majors.sh
 
 test-plans: ## the pgTAP suites with parallel, partitionwise, compiled and memory-starved plans
 	@FILES="$${FILES:-$$(ls pg_test/{contract,packs,stages}/*.sql 2>/dev/null | xargs)}" scripts/test.sh pg_test/plans/plans.sh

@@ -22,41 +22,25 @@ done
 [ "$(id -u)" -ne 0 ] || scripts/setup.sh roots
 reason=$(roots_possible) || die "$reason."
 
-cargo_home=${CARGO_HOME:-$HOME/.cargo}
-rustup_home=${RUSTUP_HOME:-$HOME/.rustup}
-ROOT_BIND=("$cargo_home" "$rustup_home")
-ROOT_ENV+=("CARGO_HOME=$cargo_home" "RUSTUP_HOME=$rustup_home")
 for variable in PROFILE TEST_JOBS KERNEL SEQUENCES ROUNDS SEED; do
     [ -z "${!variable:-}" ] || ROOT_ENV+=("$variable=${!variable}")
 done
 
-# The clone inside is brought to HEAD by git, which touches only what changed, so that cargo builds only that.
-bring_head() { # FOLDER
-    local clone=$1/srv/pg_tally head
-    head=$(git rev-parse HEAD)
-    [ -d "$clone/.git" ] || git clone -q --no-hardlinks --no-checkout "$ROOT" "$clone"
-    git -C "$clone" fetch -q "$ROOT" HEAD
-    git -C "$clone" checkout -q --force --detach "$head"
-}
-
 failed=()
 for major in "$@"; do
-    folder=$(root_open "postgresql-$major" "${ROOT_SUITES[$major]}") || die "the mirror $(roots_mirror) has no Debian ${ROOT_SUITES[$major]}."
-    exec {lock}>"$folder.lock"
-    flock "$lock"
-    [ -x "$folder/usr/bin/make" ] && [ -x "$folder/usr/bin/git" ] || root_apt "$folder" make git
-    bring_head "$folder"
+    root_of_version "$major"
     if [ "${PREPARE:-}" = only ]; then
         # shellcheck disable=SC2016  # expanded by the inner shell
-        root_run "$folder" PG_MAJOR="$major" sh -euc 'export PATH="$CARGO_HOME/bin:$PATH"; exec /srv/pg_tally/scripts/setup.sh' </dev/null || failed+=("$major")
-        exec {lock}>&-
+        root_run "$VERSION_ROOT" PG_MAJOR="$major" sh -euc 'export PATH="$CARGO_HOME/bin:$PATH"; exec /srv/pg_tally/scripts/setup.sh' </dev/null ||
+            failed+=("$major")
+        exec {VERSION_LOCK}>&-
         continue
     fi
     say "make test on PostgreSQL $major (Debian ${ROOT_SUITES[$major]})"
     # shellcheck disable=SC2016  # expanded by the inner shell
-    root_run "$folder" PG_MAJOR="$major" TESTS="${TESTS:-}" CARGO_NET_GIT_FETCH_WITH_CLI=true \
+    root_run "$VERSION_ROOT" PG_MAJOR="$major" TESTS="${TESTS:-}" CARGO_NET_GIT_FETCH_WITH_CLI=true \
         sh -euc 'export PATH="$CARGO_HOME/bin:$PATH"; cd /srv/pg_tally; exec make --no-print-directory test TESTS="$TESTS"' </dev/null || failed+=("$major")
-    exec {lock}>&-
+    exec {VERSION_LOCK}>&-
 done
 [ ${#failed[@]} -eq 0 ] || die "PostgreSQL ${failed[*]}: something failed."
 say "PostgreSQL $*: nothing failed"

@@ -22,12 +22,19 @@ remove_servers() {
     done
 }
 
-# start_servers: three empty servers with pg_tally; events on the nodes; at the coordinator both as foreign servers.
+# start_servers: three empty servers with pg_tally; events on the nodes; at the coordinator both as foreign servers. The server `elsewhere`, if there is one,
+# runs already, with its socket in the folder `elsewhere_socket`.
 start_servers() {
     local server port socket
     remove_servers
     for server in $cluster_servers; do
-        run_server "$cluster-$server" "${PROFILE:-release}" app "${node_settings[@]}"
+        if [ "$server" = "${elsewhere:-}" ]; then
+            at "$server"
+            mkdir -p "$SERVER_DIR"
+            echo "$elsewhere_socket" >"$SERVER_DIR/socket"
+        else
+            run_server "$cluster-$server" "${PROFILE:-release}" app "${node_settings[@]}"
+        fi
         on "$server" >/dev/null -c "CREATE EXTENSION pg_tally"
     done
     on coordinator >/dev/null -c "CREATE EXTENSION dblink" -c "CREATE EXTENSION postgres_fdw" -c "CREATE SCHEMA plain"

@@ -91,6 +91,13 @@ create="SELECT tally.create_cluster_rollup('by_hour', NULL, 'events', 'at', dime
 refused "a rollup of the coordinator is refused with the statement to use" \
     'ERROR: *42809.*HINT: *SELECT tally.create_cluster_rollup\(.by_hour., servers => NULL' coordinator \
     -c "SELECT tally.create_rollup('by_hour', 'events', 'at', measures => '{\"n\": \"count(*)\"}')"
+on coordinator -c "CREATE TABLE monthly (at timestamptz NOT NULL, v int) PARTITION BY RANGE (at)" -c "CREATE TABLE march PARTITION OF monthly DEFAULT" \
+    -c "INSERT INTO pg_dist_partition (logicalrelid) VALUES ('monthly'), ('march')"
+for table in 'monthly a distributed table with partitions' 'march a partition of a distributed table'; do
+    refused "and ${table#* }" "ERROR: *0A000.*got ${table#* }.*HINT: *SELECT \* FROM citus_shards" coordinator \
+        -c "SELECT tally.create_cluster_rollup('monthly', NULL, '${table%% *}', 'at', measures => '{\"n\": \"count(*)\"}')"
+done
+on coordinator -c "DELETE FROM pg_dist_partition WHERE logicalrelid <> 'events'::regclass" -c "DROP TABLE monthly"
 refused "and so are servers of one's own" 'ERROR: *22023.*must be NULL' coordinator -c "${create/NULL/\'\{node1\}\'}"
 on coordinator -c "UPDATE pg_dist_placement SET groupid = 0 WHERE shardid = 104"
 refused "and a shard at the coordinator" 'ERROR: *0A000.*shards at the coordinator.*HINT: *SELECT citus_set_node_property' coordinator -c "$create"

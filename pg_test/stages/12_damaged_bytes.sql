@@ -115,17 +115,20 @@ SELECT is((SELECT string_agg(kind || ' ' || state || ' ' || times, ', ') FROM ch
 SELECT is((SELECT count(*) FROM changed WHERE state = 'XX001'), 13::bigint, 'of every type some changes are refused');
 SELECT is((SELECT string_agg(kind, ',') FROM values_of WHERE sent(kind, ''::bytea) <> 'XX001'), NULL, 'no bytes at all');
 
--- Between servers a sketch travels as a bytea of the same bytes.
+-- Between servers a sketch travels as the same bytes in base 64.
 CREATE FUNCTION travelled(of_kind text, value bytea) RETURNS bytea LANGUAGE plpgsql AS $$
 DECLARE
     result bytea;
 BEGIN
-    EXECUTE format('SELECT tally_internal._sent(tally_internal._received($1, NULL::tally.%I))', of_kind) INTO result USING value;
+    EXECUTE format('SELECT decode(tally_internal._sent(tally_internal._received($1, NULL::tally.%I)), ''base64'')', of_kind) INTO result
+        USING translate(encode(value, 'base64'), E'\n', '');
     RETURN result;
 END $$;
 SELECT is((SELECT string_agg(kind, ',') FROM values_of WHERE travelled(kind, bytes) <> bytes), NULL, 'sent and received it is the same value');
 SELECT throws_ok(format('SELECT travelled(%L, %L)', kind, '\x'), 'XX001', NULL, kind || ': received from no bytes at all') FROM values_of;
 SELECT is(tally_internal._received(NULL, NULL::tally.hll), NULL, 'nothing is received as nothing');
+SELECT throws_ok('SELECT tally_internal._received(''AQE'', NULL::tally.hll)', 'XX001',
+    'a sketch from another server expected in base 64, got other text', 'received from text that is no base 64');
 
 -- Text that is of no type says so.
 SELECT throws_ok(format('SELECT %L::tally.%I', text, kind), '22P02', NULL, kind || ' from ' || text)

@@ -121,4 +121,22 @@ root_apt() {
     ' root_apt "$@" >"$ROOTS/apt.log" 2>&1 || { tail -n 20 "$ROOTS/apt.log" >&2; return 1; }
 }
 
+# root_of_version MAJOR: the root that has this version of PostgreSQL, with the last commit in a clone at /srv/pg_tally, and this machine's Rust in ROOT_BIND. Its
+# folder is VERSION_ROOT. Nobody else has it until the file descriptor VERSION_LOCK is closed.
+root_of_version() {
+    local suite=${ROOT_SUITES[$1]} cargo_home=${CARGO_HOME:-$HOME/.cargo} rustup_home=${RUSTUP_HOME:-$HOME/.rustup} clone head
+    VERSION_ROOT=$(root_open "postgresql-$1" "$suite") || die "the mirror $(roots_mirror) has no Debian $suite."
+    exec {VERSION_LOCK}>"$VERSION_ROOT.lock"
+    flock "$VERSION_LOCK"
+    [ -x "$VERSION_ROOT/usr/bin/make" ] && [ -x "$VERSION_ROOT/usr/bin/git" ] || root_apt "$VERSION_ROOT" make git
+    # The clone is brought to HEAD by git, which touches only what changed, so that cargo builds only that.
+    clone=$VERSION_ROOT/srv/pg_tally
+    head=$(git rev-parse HEAD)
+    [ -d "$clone/.git" ] || git clone -q --no-hardlinks --no-checkout "$ROOT" "$clone"
+    git -C "$clone" fetch -q "$ROOT" HEAD
+    git -C "$clone" checkout -q --force --detach "$head"
+    ROOT_BIND=("$cargo_home" "$rustup_home")
+    ROOT_ENV+=("CARGO_HOME=$cargo_home" "RUSTUP_HOME=$rustup_home")
+}
+
 root_remove() { rm -rf --one-file-system "$1"; }

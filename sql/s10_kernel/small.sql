@@ -74,11 +74,11 @@ CREATE OR REPLACE FUNCTION tally_internal._jsonb_text(value jsonb) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_jsonb_text';
 COMMENT ON FUNCTION tally_internal._jsonb_text(jsonb) IS 'A jsonb as text, its numbers without trailing zeros, so that equal values have one text.';
 
-CREATE OR REPLACE FUNCTION tally_internal._sent(value anyelement) RETURNS bytea
+CREATE OR REPLACE FUNCTION tally_internal._sent(value anyelement) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_sent';
-COMMENT ON FUNCTION tally_internal._sent(anyelement) IS 'The binary form of a value, as a client gets it: what a sketch travels in between servers.';
+COMMENT ON FUNCTION tally_internal._sent(anyelement) IS 'The binary form of a value, as a client gets it, in base 64: what a sketch travels in between servers.';
 
-CREATE OR REPLACE FUNCTION tally_internal._received(sent bytea, kind anyelement) RETURNS anyelement
+CREATE OR REPLACE FUNCTION tally_internal._received(sent text, kind anyelement) RETURNS anyelement
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_received';
-COMMENT ON FUNCTION tally_internal._received(bytea, anyelement) IS
+COMMENT ON FUNCTION tally_internal._received(text, anyelement) IS
 'The value that _sent() gave, of the type of kind, whose own value does not matter; an error where the bytes are none of that type.';

@@ -61,7 +61,7 @@ BEGIN
                   ELSE tally_internal._spread_bucket_sql(rule, first, last) END;
     IF start IS NULL THEN RETURN NULL; END IF;
     groups := concat_ws(', ', CASE WHEN rule IS NOT NULL THEN '1' END, (SELECT string_agg(DISTINCT quote_ident(l), ', ') FROM unnest(labels) l));
-    -- A sketch travels in its binary form: its text is JSON, which takes longer to write and to read than the sketch took to merge.
+    -- A sketch travels in its binary form, in base 64: its text is JSON, which takes longer to write and to read than the sketch took to merge.
     SELECT string_agg(DISTINCT ', ' || quote_ident(l), '') INTO labels_ FROM unnest(labels) l;
     SELECT string_agg(format(CASE WHEN x.sketch THEN ', tally_internal._sent(%s) AS %I' ELSE ', %s AS %I' END, format(x.merge, x.name), x.name), ''
                       ORDER BY x.n),

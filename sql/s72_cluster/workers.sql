@@ -15,7 +15,9 @@ BEGIN
     IF spread IS NULL THEN RETURN NULL; END IF;
     -- Each row lies at one place, and a place is a table of a worker that can inherit.
     bad := CASE WHEN spread = 'reference' THEN 'a reference table, whose rows lie at every node'
+                -- A table with partitions inherits from nothing, and a partition from its parent alone.
                 WHEN (SELECT c.relkind = 'p' FROM pg_class c WHERE c.oid = relation) THEN 'a distributed table with partitions'
+                WHEN (SELECT c.relispartition FROM pg_class c WHERE c.oid = relation) THEN 'a partition of a distributed table'
                 WHEN EXISTS (SELECT FROM tally_internal._placements(relation) p GROUP BY p.shard HAVING count(*) > 1)
                     THEN 'a table whose shards lie at several nodes each'
                 WHEN EXISTS (SELECT FROM tally_internal._placements(relation) p WHERE p.place = 0) THEN 'a table with shards at the coordinator' END;

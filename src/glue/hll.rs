@@ -53,6 +53,17 @@ impl Working for Hll {
     fn stored(words: &mut [u64]) -> Vec<u8> {
         codec::encode(&working::finish(words))
     }
+
+    fn stands(bytes: &[u8]) -> Result<bool, TallyError> {
+        if codec::is_partial(bytes) {
+            return Ok(false);
+        }
+        codec::decode(bytes).map(|_| true)
+    }
+
+    fn is_standing(bytes: &[u8]) -> bool {
+        !codec::is_partial(bytes)
+    }
 }
 
 /// The state of a group's first value.
@@ -167,12 +178,23 @@ pg_fn! {
         if call.is_null(1) {
             return same(&call);
         }
-        let hasher = *call.memo((), #[inline(never)] |call| Hasher::of_text(call, 1))?;
+        let hasher = if call.is_of_a_query() {
+            *call.memo((), #[inline(never)] |call| Hasher::of_text(call, 1))?
+        } else {
+            Hasher::of_plain_text(call.collation())
+        };
         add(&call, hasher)
     }
 
     /// Combine and rollup: `(state, sketch)`.
     tally_hll_merge(call)? {
+        if call.is_aggregate()
+            && !call.is_null(0)
+            && !call.is_null(1)
+            && let Some(both) = codec::union(call.bytes(0), call.bytes(1))
+        {
+            return Ok(call.return_bytes(&both));
+        }
         merge::<Hll>(&call, |words| working::merge_bytes(words, call.bytes(1)))
     }
 

@@ -63,6 +63,17 @@ impl Working for Digest {
     fn stored(words: &mut [u64]) -> Vec<u8> {
         codec::encode(&working::finish(words))
     }
+
+    fn stands(bytes: &[u8]) -> Result<bool, TallyError> {
+        if codec::is_partial(bytes) {
+            return Ok(false);
+        }
+        codec::decode(bytes).map(|_| true)
+    }
+
+    fn is_standing(bytes: &[u8]) -> bool {
+        !codec::is_partial(bytes)
+    }
 }
 
 /// The state of a group's first value.

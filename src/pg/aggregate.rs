@@ -105,6 +105,15 @@ pub trait Working {
     fn from_stored(bytes: &[u8]) -> Result<Vec<u64>, TallyError>;
     /// The stored form, finished. Where [`finished`] is used the words must stay as they are: a final function may run again.
     fn stored(words: &mut [u64]) -> Vec<u8>;
+    /// Whether the bytes, whole, are a stored form that may stand for a state: the first sketch that is merged then stays as it is, and one that
+    /// is merged with nothing is neither read into words nor written.
+    fn stands(_bytes: &[u8]) -> Result<bool, TallyError> {
+        Ok(false)
+    }
+    /// Whether the bytes of a state are such a form.
+    fn is_standing(_bytes: &[u8]) -> bool {
+        false
+    }
 }
 
 /// Runs a change on the aggregate's state in argument 0: in place where it can be, in a larger copy where it must grow.
@@ -148,7 +157,11 @@ pub fn finished<W: Working>(call: &Call) -> Answer {
     {
         return Ok(call.return_bytes(&W::stored(state.words())));
     }
-    Ok(call.return_bytes(&W::stored(&mut W::from_stored(call.bytes(0))?)))
+    let bytes = call.bytes(0);
+    if W::is_standing(bytes) {
+        return Ok(call.return_bytes(bytes));
+    }
+    Ok(call.return_bytes(&W::stored(&mut W::from_stored(bytes)?)))
 }
 
 /// Merges the sketch in argument 1 into the state in argument 0; the first sketch of a group becomes its state.
@@ -160,7 +173,11 @@ pub fn merge<W: Working>(call: &Call, step: impl FnMut(&mut [u64]) -> Result<Res
     if !call.is_null(0) {
         return change::<W>(call, |_| unreachable!("argument 0 is not NULL"), step);
     }
-    let mut words = W::from_stored(call.bytes(1))?;
+    let bytes = call.bytes(1);
+    if call.is_aggregate() && W::stands(bytes)? {
+        return Ok(call.return_bytes(bytes));
+    }
+    let mut words = W::from_stored(bytes)?;
     Ok(if call.is_aggregate() {
         State::from_words(&words).datum()
     } else {

@@ -182,6 +182,14 @@ impl Call {
         unsafe { pg_sys::get_fn_expr_argtype((*self.fcinfo).flinfo, i as i32) }
     }
 
+    /// Whether the call stands in a query, which keeps what it looked up for the next row. An engine that looks the function up anew for each row says
+    /// nothing of the query, and keeps nothing.
+    #[inline(always)]
+    pub fn is_of_a_query(&self) -> bool {
+        // SAFETY: flinfo is valid for the whole call.
+        unsafe { !(*(*self.fcinfo).flinfo).fn_expr.is_null() }
+    }
+
     /// Collation of the call.
     pub fn collation(&self) -> Oid {
         // SAFETY: fcinfo is valid for the whole call.

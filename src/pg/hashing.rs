@@ -75,6 +75,16 @@ impl Hasher {
         Hasher::of_type(type_behind(call, i).unwrap_or(pg_sys::TEXTOID), call.collation())
     }
 
+    /// The hasher for text of which nothing is known but its collation.
+    #[inline(always)]
+    pub fn of_plain_text(collation: Oid) -> Self {
+        if is_loose(collation) {
+            Hasher::Form(Form::Collated)
+        } else {
+            Hasher::Bytes
+        }
+    }
+
     /// Refuses argument `i` of an aggregate that tells texts apart by their bytes, where equal values may be several texts: citext, and
     /// collations that are not deterministic. `form` is the call to write instead.
     pub fn refuse_loose(call: &Call, i: usize, form: &'static str) -> Result<(), TallyError> {

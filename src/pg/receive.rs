@@ -1,7 +1,11 @@
-//! Owns the bytes that a type sends, as a bytea: between servers a sketch travels as those, because its text is JSON, which is slow to write and to read.
+//! Owns the text in which a sketch travels between servers: the bytes that its type sends, in base 64. Its own text is JSON, and that of a bytea has two
+//! digits a byte; both take longer to write and to read than the sketch takes to merge.
 
 use super::fmgr::Call;
+use super::varlena;
 use pgrx::pg_sys::{self, Datum, Oid};
+use tally_core::base64;
+use tally_core::error::{SqlState, TallyError};
 
 /// A type's send or receive function.
 #[derive(Clone, Copy)]
@@ -40,25 +44,35 @@ impl Binary {
 }
 
 crate::pg_fn! {
-    /// `tally_internal._sent(value anyelement) → bytea`: the binary form of a value.
+    /// `tally_internal._sent(value anyelement) → text`: the binary form of a value, in base 64.
     tally_sent(call)? {
         let send = *call.memo((), |call| Ok(Binary::send(call, 0)))?;
-        // SAFETY: the function is the send function of the argument's type.
-        Ok(Datum::from(unsafe { pg_sys::SendFunctionCall(send.function, call.datum(0)) }))
+        // SAFETY: the function is the send function of the argument's type, and what it gives is a bytea.
+        let bytes = unsafe { varlena::payload(Datum::from(pg_sys::SendFunctionCall(send.function, call.datum(0)))) };
+        Ok(call.return_str(&base64::encode(bytes)))
     }
 
-    /// `tally_internal._received(sent bytea, kind anyelement) → anyelement`: the value whose binary form is `sent`, of the type of `kind`.
+    /// `tally_internal._received(sent text, kind anyelement) → anyelement`: the value that `sent` stands for, of the type of `kind`.
     tally_received(call)? {
         if call.is_null(0) {
             return Ok(call.return_null());
         }
         let receive = *call.memo((), |call| Ok(Binary::receive(call, 1)))?;
-        let sent = call.bytes(0);
-        // SAFETY: the buffer is a copy in the current context; the function is the type's own, and raises on bytes that are none of its values.
-        unsafe {
-            let buffer = pg_sys::makeStringInfo();
-            pg_sys::appendBinaryStringInfo(buffer, sent.as_ptr().cast(), sent.len() as i32);
-            Ok(pg_sys::ReceiveFunctionCall(receive.function, buffer, receive.parameter, -1))
-        }
+        let mut sent = base64::decode(call.str(0)?).ok_or_else(|| {
+            TallyError::new(SqlState::DataCorrupted, "a sketch from another server expected in base 64, got other text")
+                .detail("The server sent it, or somebody wrote it by hand.")
+                .hint("SELECT * FROM tally.cluster_nodes;  -- which servers there are")
+        })?;
+        let length = sent.len() as i32;
+        // A buffer ends with a zero that does not count.
+        sent.push(0);
+        let mut buffer = pg_sys::StringInfoData {
+            data: sent.as_mut_ptr().cast(),
+            len: length,
+            maxlen: length + 1,
+            cursor: 0,
+        };
+        // SAFETY: the bytes live until the call ends; the function is the type's own, and raises on bytes that are none of its values.
+        Ok(unsafe { pg_sys::ReceiveFunctionCall(receive.function, &raw mut buffer, receive.parameter, -1) })
     }
 }

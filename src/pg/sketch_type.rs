@@ -55,9 +55,14 @@ pub fn from_text<S: Stored>(call: &Call) -> Answer {
     Ok(call.return_bytes(&stored::input::<S>(call.str(0)?)?))
 }
 
-/// `out(type)`.
+/// `out(type)`. Whoever writes out a value on behalf of an aggregate writes its state, to be merged elsewhere.
 pub fn output<S: Stored>(call: &Call) -> Answer {
-    Ok(call.return_cstring(&stored::output::<S>(call.bytes(0))?))
+    let bytes = call.bytes(0);
+    Ok(call.return_cstring(&if call.is_aggregate() {
+        stored::output_state::<S>(bytes)?
+    } else {
+        stored::output::<S>(bytes)?
+    }))
 }
 
 /// `recv(internal)`.

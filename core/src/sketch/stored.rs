@@ -48,12 +48,16 @@ pub fn canonical<S: Stored>(bytes: &[u8]) -> Result<Vec<u8>, TallyError> {
 
 /// The text of stored bytes or of a state.
 pub fn output<S: Stored>(bytes: &[u8]) -> Result<String, TallyError> {
-    let sketch = S::decode(bytes)?;
-    Ok(if S::is_partial(bytes) {
-        format!("{PARTIAL}{}", base64::encode(&sketch.encode()))
+    if S::is_partial(bytes) {
+        output_state::<S>(bytes)
     } else {
-        sketch.text()
-    })
+        Ok(S::decode(bytes)?.text())
+    }
+}
+
+/// The text of a state, which may be stored bytes: those of the one sketch that was merged.
+pub fn output_state<S: Stored>(bytes: &[u8]) -> Result<String, TallyError> {
+    Ok(format!("{PARTIAL}{}", base64::encode(&canonical::<S>(bytes)?)))
 }
 
 /// The stored bytes of a text.

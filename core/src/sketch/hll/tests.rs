@@ -100,6 +100,53 @@ fn as_many_as_are_kept_stay_exact_however_often_they_come() {
     }
 }
 
+/// Two stored exact sketches make one in a pass over both: as a set of the hashes says, or not at all.
+#[test]
+fn a_union_of_stored_sketches_is_that_of_their_sets() {
+    let limit = exact_max(DEFAULT_PRECISION) as u64;
+    for (a, b, common) in [
+        (0, 0, 0),
+        (1, 1, 0),
+        (1, 1, 1),
+        (5, 9, 3),
+        (300, 333, 333 / 2),
+        (400, 366, 0),
+        (400, 367, 0),
+        (766, 766, 766),
+    ] {
+        let (left, right): (Vec<u64>, Vec<u64>) = (
+            numbers(7, a).collect(),
+            numbers(7, a + b - common).skip((a - common) as usize).collect(),
+        );
+        let of = |hashes: &[u64]| codec::encode(&sketch_of(hashes.iter().copied(), DEFAULT_PRECISION));
+        let set: std::collections::BTreeSet<u64> = left.iter().chain(&right).copied().collect();
+        let both = codec::union(&of(&left), &of(&right)).map(|bytes| codec::decode(&bytes).unwrap());
+        assert_eq!(both.is_some(), set.len() as u64 <= limit, "{a} {b} {common}");
+        if let Some(both) = both {
+            assert_eq!(
+                both.body,
+                Body::Exact(set.iter().copied().collect()),
+                "{a} {b} {common}"
+            );
+        }
+        assert_eq!(
+            codec::encode(&rollup(&[
+                sketch_of(left.into_iter(), 13),
+                sketch_of(right.into_iter(), 13)
+            ])),
+            of(&set.into_iter().collect::<Vec<_>>())
+        );
+    }
+    let of = |n, precision| codec::encode(&sketch_of(numbers(7, n), precision));
+    assert_eq!(codec::union(&of(9, 13), &of(9, 12)), None, "two precisions");
+    assert_eq!(codec::union(&of(9, 13), &of(9000, 13)), None, "one of registers");
+    assert_eq!(
+        codec::union(&of(90, 13), &of(9, 13)),
+        None,
+        "a small one goes into a table"
+    );
+}
+
 #[test]
 fn unequal_precisions_merge_to_the_smaller() {
     for (a, b) in [(14, 10), (10, 14), (18, 4), (13, 12)] {

@@ -261,6 +261,14 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
 
 /// A finished sketch as a working form, to be changed outside an aggregate.
 pub fn from_sketch(sketch: &Sketch) -> Vec<u64> {
+    if let Body::Exact(hashes) = &sketch.body
+        && hashes.len() > LIST_WORDS - TAIL
+    {
+        let mut words = vec![0; body::table_words(hashes.len() + 1, sketch.precision)];
+        set_version(&mut words, sketch.version);
+        body::make_table(&mut words, sketch.precision, hashes);
+        return words;
+    }
     let room = match &sketch.body {
         Body::Exact(hashes) => (TAIL + hashes.len() + 1).next_power_of_two(),
         Body::Dense(_) => body::dense_words(sketch.precision),

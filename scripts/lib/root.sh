@@ -121,8 +121,8 @@ root_apt() {
     ' root_apt "$@" >"$ROOTS/apt.log" 2>&1 || { tail -n 20 "$ROOTS/apt.log" >&2; return 1; }
 }
 
-# root_of_version MAJOR: the root that has this version of PostgreSQL, with the last commit in a clone at /srv/pg_tally, and this machine's Rust in ROOT_BIND. Its
-# folder is VERSION_ROOT. Nobody else has it until the file descriptor VERSION_LOCK is closed.
+# root_of_version MAJOR: the root that has this version of PostgreSQL, with the last commit in a clone at /srv/pg_tally, and this machine's Rust in
+# ROOT_BIND. Its folder is VERSION_ROOT. Nobody else has it until the file descriptor VERSION_LOCK is closed.
 root_of_version() {
     local suite=${ROOT_SUITES[$1]} cargo_home=${CARGO_HOME:-$HOME/.cargo} rustup_home=${RUSTUP_HOME:-$HOME/.rustup} clone head
     VERSION_ROOT=$(root_open "postgresql-$1" "$suite") || die "the mirror $(roots_mirror) has no Debian $suite."

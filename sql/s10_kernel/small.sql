@@ -76,7 +76,7 @@ COMMENT ON FUNCTION tally_internal._jsonb_text(jsonb) IS 'A jsonb as text, its n
 
 CREATE OR REPLACE FUNCTION tally_internal._sent(value anyelement) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_sent';
-COMMENT ON FUNCTION tally_internal._sent(anyelement) IS 'The binary form of a value, as a client gets it, in base 64: what a sketch travels in between servers.';
+COMMENT ON FUNCTION tally_internal._sent(anyelement) IS 'The binary form of a value in base 64: what a sketch travels in between servers.';
 
 CREATE OR REPLACE FUNCTION tally_internal._received(sent text, kind anyelement) RETURNS anyelement
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'tally_received';

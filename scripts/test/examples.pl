@@ -15,7 +15,6 @@ my %not_run = (
     'docs/install.md: SELECT cron.schedule_in_database(' => 'pg_cron serves one database, and that is another one',
     'docs/uninstall.md: SELECT cron.unschedule('         => 'the same',
     'docs/scale-out.md: CREATE SERVER berlin'            => 'the server is another machine; the page makes servers on this one unseen',
-    'docs/scale-out.md: SELECT tally.create_cluster_rollup(\'by_day' => 'a node with another version of PostgreSQL, by hand',
     'docs/scale-out.md: CREATE EXTENSION dblink; CREATE EXTENSION postgres_fdw; CREATE EXTENSION pg_tally;' => 'Citus, by hand',
     'docs/scale-out.md: SELECT * FROM tally.refresh(\'by_hour\')'   => 'the same',
     'docs/scale-out.md: SELECT citus_move_shard_placement(' => 'the same',

@@ -33,7 +33,8 @@ timed() {
     note "$1" "$(sed -n 's/^Execution Time: \([0-9.]*\) ms/\1/p' <<<"$plan")"
     temporary[$1]=$(sed -n 's/.*temp .*written=\([0-9]*\).*/\1/p' <<<"$plan" | head -1)
 }
-net() { awk -v a="$(of "$1")" -v b="$(of "$3")" -v s="$(of "$2")" 'BEGIN { printf "%.2f", (b - s) / (a - s) }'; } # NAME SCAN RIVAL
+# net NAME SCAN RIVAL: how often NAME's time beyond SCAN fits into RIVAL's; there is no such number where NAME takes no longer than SCAN.
+net() { awk -v a="$(of "$1")" -v b="$(of "$3")" -v s="$(of "$2")" 'BEGIN { if (a > s) printf "%.2f", (b - s) / (a - s); else printf "ours is not above it" }'; }
 
 # grouped LABEL TABLE COUNTS KEYS VALUE KEY HASH PEERS: counts, + t-digest, + both, + the peers, these PEERS times.
 grouped() {
@@ -146,7 +147,8 @@ part_merge() {
 
 part_accuracy() {
     local errors
-    errors=$(cd "$here/.." && cargo test --release --lib accuracy_table -- --ignored --nocapture | grep -E 'rank error|one pass|parts')
+    errors=$(cd "$here/.." && cargo test --quiet --locked --release --package tally-core --lib accuracy_table -- --ignored --nocapture |
+        grep -E 'rank error|one pass|parts')
     # shellcheck disable=SC2046  # one share a word
     table_head 'mean rank error of six seeds, 1 M values' bytes $(sed -n 's/.*bytes//p' <<<"$errors")
     tabled+=$(sed -nE 's/^(.*, (one pass|1,000 parts)) +/\1|/p' <<<"$errors" |

@@ -39,6 +39,49 @@ BEGIN
     IF y IS NULL OR x IS NULL THEN RETURN state; END IF;
     RETURN tally_internal._stats_joined(state, ROW(true, 1, ARRAY[y, 0, 0, 0, x, 0, 0])::tally.stats);
 END $$;
+-- How the engine computes it where it refreshes: no PL/pgSQL runs per row. Powers of deviations from the mean are summed, and what the mean was off is taken
+-- back. Numbers that do not vary deviate by nothing at all. Where a power could be too great or too small for a float, the aggregate computes.
+CREATE FUNCTION tally_internal._moderate(low float8, high float8) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT low > -1e60 AND high < 1e60 AND (low = high OR high - low > 1e-60)
+$$;
+COMMENT ON FUNCTION tally_internal._moderate(float8, float8) IS 'Whether numbers from the one to the other can be raised to the fourth power.';
+
+CREATE FUNCTION tally_internal._stats_of(ys float8[]) RETURNS tally.stats
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    n bigint; low float8; high float8; c float8; e float8; p float8; q float8; r float8; s float8;
+BEGIN
+    -- A statement takes longer than all the rest where groups are small.
+    IF cardinality(ys) = 1 THEN RETURN CASE WHEN ys[1] IS NOT NULL THEN ROW(false, 1, ARRAY[ys[1], 0, 0, 0])::tally.stats END; END IF;
+    SELECT count(y), min(y), max(y), sum(CASE WHEN abs(y) < 1e60 THEN y END) INTO n, low, high, c FROM (SELECT unnest(ys) AS y) u;
+    IF n = 0 THEN RETURN NULL; END IF;
+    IF NOT tally_internal._moderate(low, high) THEN RETURN (SELECT tally.stats(y) FROM unnest(ys) y); END IF;
+    IF low = high THEN RETURN ROW(false, n, ARRAY[low, 0, 0, 0])::tally.stats; END IF;
+    c := c / n;
+    SELECT sum(d), sum(d * d), sum(d * d * d), sum((d * d) * (d * d)) INTO e, p, q, r
+      FROM (SELECT CASE WHEN abs(y - c) > 1e-70 THEN y - c ELSE 0 END AS d FROM (SELECT unnest(ys) AS y) u WHERE y IS NOT NULL) v;
+    e := CASE WHEN abs(e) > 1e-60 THEN e / n ELSE 0 END;
+    s := e * e;
+    RETURN ROW(false, n, ARRAY[c + e, p - n * s, q - 3 * e * p + 2 * n * e * s, r - 4 * e * q + 6 * s * p - 3 * n * s * s])::tally.stats;
+END $$;
+COMMENT ON FUNCTION tally_internal._stats_of(float8[]) IS 'The moments of all numbers of a group; NULL of nothing.';
+
+CREATE FUNCTION tally_internal._stats_of(ys float8[], xs float8[]) RETURNS tally.stats
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own tally.stats;
+    joint tally.moments;
+BEGIN
+    IF array_position(ys, NULL) IS NOT NULL OR array_position(xs, NULL) IS NOT NULL THEN
+        SELECT array_agg(u.y), array_agg(u.x) INTO ys, xs FROM (SELECT unnest(ys) AS y, unnest(xs) AS x) u WHERE u.y IS NOT NULL AND u.x IS NOT NULL;
+    END IF;
+    own := tally_internal._stats_of(ys);
+    joint := tally_internal._moments_of(ys, xs);
+    RETURN CASE WHEN own IS NOT NULL THEN ROW(true, own.n, own.parts || joint.means[2] || joint.products[4] || joint.products[2])::tally.stats END;
+END $$;
+COMMENT ON FUNCTION tally_internal._stats_of(float8[], float8[]) IS 'The moments of all pairs of a group; NULL of nothing.';
+
 CREATE OR REPLACE FUNCTION tally_internal._stats_merge(state tally.stats, sketch tally.stats) RETURNS tally.stats
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._stats_joined(state, sketch);
 CREATE OR REPLACE FUNCTION tally.merge(a tally.stats, b tally.stats) RETURNS tally.stats
@@ -117,6 +160,42 @@ BEGIN
     RETURN tally_internal._moments_joined(state,
         ROW(1, variables, array_fill(0::float8, ARRAY[cardinality(variables) * cardinality(variables)]))::tally.moments);
 END $$;
+-- How the engine computes it where it refreshes, as tally.stats.
+CREATE FUNCTION tally_internal._moments_of(a float8[], b float8[] DEFAULT NULL, c float8[] DEFAULT NULL, d float8[] DEFAULT NULL) RETURNS tally.moments
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    k     int := num_nonnulls(a, b, c, d);
+    n     bigint;
+    low   float8[];
+    high  float8[];
+    m     float8[];
+    off   float8[];
+    sums  float8[];
+    moderate boolean;
+BEGIN
+    SELECT count(*), ARRAY[min(x.a), min(x.b), min(x.c), min(x.d)], ARRAY[max(x.a), max(x.b), max(x.c), max(x.d)],
+           ARRAY[sum(CASE WHEN abs(x.a) < 1e60 THEN x.a END), sum(CASE WHEN abs(x.b) < 1e60 THEN x.b END), sum(CASE WHEN abs(x.c) < 1e60 THEN x.c END),
+                 sum(CASE WHEN abs(x.d) < 1e60 THEN x.d END)] INTO n, low, high, m
+      FROM (SELECT unnest(a) AS a, unnest(b) AS b, unnest(c) AS c, unnest(d) AS d) x WHERE num_nonnulls(x.a, x.b, x.c, x.d) = k;
+    IF n = 0 THEN RETURN NULL; END IF;
+    SELECT bool_and(tally_internal._moderate(low[i], high[i])), array_agg(CASE WHEN low[i] = high[i] THEN low[i] ELSE m[i] / n END ORDER BY i) INTO moderate, m
+      FROM generate_series(1, k) i;
+    IF NOT moderate THEN
+        RETURN (SELECT tally.moments(VARIADIC (ARRAY[x.a, x.b, x.c, x.d])[1:k])
+                  FROM (SELECT unnest(a) AS a, unnest(b) AS b, unnest(c) AS c, unnest(d) AS d) x);
+    END IF;
+    SELECT ARRAY[sum(y.a), sum(y.b), sum(y.c), sum(y.d)],
+           ARRAY[sum(y.a * y.a), sum(y.a * y.b), sum(y.a * y.c), sum(y.a * y.d), sum(y.a * y.b), sum(y.b * y.b), sum(y.b * y.c), sum(y.b * y.d),
+                 sum(y.a * y.c), sum(y.b * y.c), sum(y.c * y.c), sum(y.c * y.d), sum(y.a * y.d), sum(y.b * y.d), sum(y.c * y.d), sum(y.d * y.d)] INTO off, sums
+      FROM (SELECT CASE WHEN abs(x.a - m[1]) <= 1e-70 THEN 0 ELSE x.a - m[1] END AS a, CASE WHEN abs(x.b - m[2]) <= 1e-70 THEN 0 ELSE x.b - m[2] END AS b,
+                   CASE WHEN abs(x.c - m[3]) <= 1e-70 THEN 0 ELSE x.c - m[3] END AS c, CASE WHEN abs(x.d - m[4]) <= 1e-70 THEN 0 ELSE x.d - m[4] END AS d
+              FROM (SELECT unnest(a) AS a, unnest(b) AS b, unnest(c) AS c, unnest(d) AS d) x WHERE num_nonnulls(x.a, x.b, x.c, x.d) = k) y;
+    off := ARRAY(SELECT CASE WHEN abs(off[i]) > 1e-60 THEN off[i] ELSE 0 END FROM generate_series(1, k) i ORDER BY i);
+    RETURN ROW(n, ARRAY(SELECT m[i] + off[i] / n FROM generate_series(1, k) i ORDER BY i),
+        ARRAY(SELECT sums[(i - 1) * 4 + j] - off[i] * off[j] / n FROM generate_series(1, k) i, generate_series(1, k) j ORDER BY i, j))::tally.moments;
+END $$;
+COMMENT ON FUNCTION tally_internal._moments_of(float8[], float8[], float8[], float8[]) IS 'The moments of all rows of a group; NULL of nothing.';
+
 CREATE OR REPLACE FUNCTION tally_internal._moments_merge(state tally.moments, sketch tally.moments) RETURNS tally.moments
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._moments_joined(state, sketch);
 CREATE OR REPLACE FUNCTION tally.merge(a tally.moments, b tally.moments) RETURNS tally.moments

@@ -44,6 +44,42 @@ CREATE OR REPLACE FUNCTION tally_internal._last_trans(state tally.timed, value b
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._timed_taken(state, true, 'bigint', value::pg_catalog.text, "time");
 CREATE OR REPLACE FUNCTION tally_internal._last_trans(state tally.timed, value text, "time" timestamptz) RETURNS tally.timed
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._timed_taken(state, true, 'text', value, "time");
+-- How the engine computes tally.first and tally.last where it refreshes: no PL/pgSQL runs per row. Which type a value has, PostgreSQL decides as for them.
+CREATE FUNCTION tally_internal._timed_value(value float8, "time" timestamptz) RETURNS float8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE WHEN pg_catalog.isfinite("time") THEN value END;
+COMMENT ON FUNCTION tally_internal._timed_value(float8, timestamptz) IS 'A number, where its time is one.';
+CREATE FUNCTION tally_internal._timed_value(value bigint, "time" timestamptz) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE WHEN pg_catalog.isfinite("time") THEN value END;
+COMMENT ON FUNCTION tally_internal._timed_value(bigint, timestamptz) IS 'A whole number, where its time is one.';
+CREATE FUNCTION tally_internal._timed_value(value text, "time" timestamptz) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE WHEN pg_catalog.isfinite("time") THEN value END;
+COMMENT ON FUNCTION tally_internal._timed_value(text, timestamptz) IS 'A text, where its time is one.';
+
+CREATE FUNCTION tally_internal._timed_of(last boolean, "values" anyarray, times timestamptz[]) RETURNS tally.timed
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    kind  text := CASE pg_typeof("values") WHEN 'float8[]'::regtype THEN 'float8' WHEN 'bigint[]'::regtype THEN 'bigint' ELSE 'text' END;
+    at    timestamptz := times[1];
+    alike "values"%TYPE := "values";
+    value text;
+BEGIN
+    -- A statement takes longer than all the rest where groups are small.
+    IF cardinality("values") > 1 THEN
+        SELECT CASE WHEN last THEN max(x.t) ELSE min(x.t) END INTO at FROM (SELECT unnest("values") AS v, unnest(times) AS t) x WHERE x.v IS NOT NULL;
+        alike := ARRAY(SELECT x.v FROM (SELECT unnest("values") AS v, unnest(times) AS t) x WHERE x.t = at AND x.v IS NOT NULL);
+    END IF;
+    -- At one instant the least is first, the greatest last.
+    IF cardinality(alike) > 1 AND kind = 'text' THEN
+        SELECT ARRAY[CASE WHEN last THEN max(v::text COLLATE "C") ELSE min(v::text COLLATE "C") END] INTO alike FROM unnest(alike) v;
+    ELSIF cardinality(alike) > 1 THEN
+        SELECT ARRAY[CASE WHEN last THEN max(v) ELSE min(v) END] INTO alike FROM unnest(alike) v;
+    END IF;
+    value := CASE kind WHEN 'float8' THEN tally_internal._float_text(alike[1]::float8) ELSE alike[1]::text END;
+    RETURN CASE WHEN value IS NOT NULL THEN ROW(last, kind, value, at)::tally.timed END;
+END $$;
+COMMENT ON FUNCTION tally_internal._timed_of(boolean, anyarray, timestamptz[]) IS
+'The first or last of the values of a group with its time; NULL of nothing.';
+
 CREATE OR REPLACE FUNCTION tally_internal._timed_final(state tally.timed) RETURNS tally.timed
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT state';
 CREATE OR REPLACE FUNCTION tally.merge(a tally.timed, b tally.timed) RETURNS tally.timed

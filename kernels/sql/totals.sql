@@ -32,6 +32,25 @@ BEGIN
         state.sums || COALESCE((SELECT jsonb_object_agg(e.key, trim_scale(COALESCE((state.sums ->> e.key)::numeric, 0) + (e.value #>> '{}')::numeric))
                                   FROM jsonb_each(sketch.sums) e), '{}'))::tally.totals;
 END $$;
+-- How the engine computes it where it refreshes: no PL/pgSQL runs per row.
+CREATE FUNCTION tally_internal._totals_of(given jsonb[]) RETURNS tally.totals
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (WITH RECURSIVE down(key, v) AS (
+            SELECT replace(replace(e.key, '\', '\\'), '.', '\.'), e.value
+              FROM (SELECT unnest(given) AS v) u, LATERAL jsonb_each(CASE jsonb_typeof(u.v) WHEN 'object' THEN u.v END) e
+            UNION ALL SELECT d.key || '.' || replace(replace(e.key, '\', '\\'), '.', '\.'), e.value
+              FROM down d, LATERAL jsonb_each(d.v) e WHERE jsonb_typeof(d.v) = 'object'),
+        sums AS (
+            SELECT d.key, count(d.number) AS n, sum(d.number) AS sum, count(*) FILTER (WHERE d.kind NOT IN ('number', 'object')) AS ignored
+              FROM (SELECT key COLLATE "C" AS key, kind, CASE kind WHEN 'number' THEN v::numeric END AS number
+                      FROM (SELECT key, v, jsonb_typeof(v) AS kind FROM down) x) d GROUP BY d.key)
+        SELECT ROW(t.n, t.odd + COALESCE(sum(s.ignored), 0), COALESCE(jsonb_object_agg(s.key, trim_scale(s.sum)) FILTER (WHERE s.n > 0), '{}'))::tally.totals
+          FROM (SELECT count(v) AS n, count(v) FILTER (WHERE jsonb_typeof(v) <> 'object') AS odd FROM unnest(given) v) t LEFT JOIN sums s ON true
+         WHERE t.n > 0 GROUP BY t.n, t.odd);
+END $$;
+COMMENT ON FUNCTION tally_internal._totals_of(jsonb[]) IS 'The sums of all JSON values of a group; NULL of nothing.';
+
 CREATE OR REPLACE FUNCTION tally_internal._totals_final(state tally.totals) RETURNS tally.totals
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT state';
 CREATE OR REPLACE FUNCTION tally.merge(a tally.totals, b tally.totals) RETURNS tally.totals
@@ -74,7 +93,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._topk_kept(int, bigint, bigint, jsonb) IS 'Counts with no more items than may be kept.';
 
-CREATE FUNCTION tally_internal._topk_taken(state tally.topk, item text, k int, weight bigint) RETURNS tally.topk
+CREATE FUNCTION tally_internal._topk_check(k int, weight bigint) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF k NOT BETWEEN 1 AND 1000 THEN
@@ -84,6 +103,13 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('weight expected to be 0 or more, got %s', weight),
             HINT = 'SELECT tally.topk(item, 10, weight) FROM …';
     END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._topk_check(int, bigint) IS 'Refuses numbers of items and weights that cannot be.';
+
+CREATE FUNCTION tally_internal._topk_taken(state tally.topk, item text, k int, weight bigint) RETURNS tally.topk
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM tally_internal._topk_check(k, weight);
     IF item IS NULL OR weight IS NULL OR weight = 0 THEN RETURN state; END IF;
     IF state IS NULL THEN RETURN ROW(COALESCE(k, 10), weight, 0, jsonb_build_object(item, weight))::tally.topk; END IF;
     RETURN tally_internal._topk_kept(state.k, state.n + weight, state.lost,
@@ -104,6 +130,26 @@ BEGIN
     RETURN tally_internal._topk_kept(least(state.k, sketch.k), state.n + sketch.n, state.lost + sketch.lost,
         state.counts || (SELECT jsonb_object_agg(e.key, COALESCE((state.counts ->> e.key)::bigint, 0) + e.value::bigint) FROM jsonb_each(sketch.counts) e));
 END $$;
+-- How the engine computes it where it refreshes: no PL/pgSQL runs per row.
+CREATE FUNCTION tally_internal._topk_of(items text[], k int, weights bigint[] DEFAULT NULL) RETURNS tally.topk
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    n      bigint;
+    lost   bigint;
+    counts jsonb;
+BEGIN
+    IF items IS NULL THEN RETURN NULL; END IF;
+    PERFORM tally_internal._topk_check(k, (SELECT min(w) FROM unnest(weights) w));
+    SELECT sum(p.c), max(p.c) FILTER (WHERE p.place > 8 * k AND p.many > 16 * k),
+           jsonb_object_agg(p.item, p.c) FILTER (WHERE p.place <= 8 * k OR p.many <= 16 * k) INTO n, lost, counts
+      FROM (SELECT g.item, g.c, row_number() OVER (ORDER BY g.c DESC, g.item) AS place, count(*) OVER () AS many
+              FROM (SELECT x.item COLLATE "C" AS item, COALESCE(sum(x.weight)::bigint, count(*)) AS c
+                      FROM (SELECT unnest(items) AS item, unnest(weights) AS weight) x
+                     WHERE x.item IS NOT NULL AND (weights IS NULL OR x.weight > 0) GROUP BY 1) g) p;
+    RETURN CASE WHEN n IS NOT NULL THEN ROW(k, n, COALESCE(lost, 0), counts)::tally.topk END;
+END $$;
+COMMENT ON FUNCTION tally_internal._topk_of(text[], int, bigint[]) IS 'The heaviest items of a group, counted or weighed; NULL of nothing.';
+
 CREATE OR REPLACE FUNCTION tally_internal._topk_final(state tally.topk) RETURNS tally.topk
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT state';
 CREATE OR REPLACE FUNCTION tally.merge(a tally.topk, b tally.topk) RETURNS tally.topk

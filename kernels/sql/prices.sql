@@ -12,7 +12,7 @@ BEGIN
                             ('hide_cells', '2 s for 200 cells')) v(name, price)
                JOIN pg_proc p ON p.proname = v.name AND p.pronamespace = 'tally'::regnamespace LOOP
         EXECUTE format('COMMENT ON ROUTINE %s IS %L', f.name, concat_ws(' ', f.said, 'Slow in the hosted edition: about ' || f.price
-            || CASE WHEN f.bare IN ('tdigest', 'hll', 'counter', 'gauge', 'time_weighted', 'state_time')
+            || CASE WHEN f.bare IN ('tdigest', 'hll', 'counter', 'gauge', 'time_weighted', 'state_time', 'first', 'last', 'moments', 'topk', 'jsonb_totals')
                     THEN ' where a query of yours calls it; a rollup computes it from arrays.' ELSE '.' END));
     END LOOP;
 END $$;

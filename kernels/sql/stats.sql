@@ -51,9 +51,13 @@ CREATE FUNCTION tally_internal._stats_of(ys float8[]) RETURNS tally.stats
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     n bigint; low float8; high float8; c float8; e float8; p float8; q float8; r float8; s float8;
+    few tally.stats;
 BEGIN
     -- A statement takes longer than all the rest where groups are small.
-    IF cardinality(ys) = 1 THEN RETURN CASE WHEN ys[1] IS NOT NULL THEN ROW(false, 1, ARRAY[ys[1], 0, 0, 0])::tally.stats END; END IF;
+    IF cardinality(ys) < 5 THEN
+        FOR i IN 1 .. cardinality(ys) LOOP few := tally_internal._stats_trans(few, ys[i]); END LOOP;
+        RETURN few;
+    END IF;
     SELECT count(y), min(y), max(y), sum(CASE WHEN abs(y) < 1e60 THEN y END) INTO n, low, high, c FROM (SELECT unnest(ys) AS y) u;
     IF n = 0 THEN RETURN NULL; END IF;
     IF NOT tally_internal._moderate(low, high) THEN RETURN (SELECT tally.stats(y) FROM unnest(ys) y); END IF;
@@ -71,14 +75,29 @@ CREATE FUNCTION tally_internal._stats_of(ys float8[], xs float8[]) RETURNS tally
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own tally.stats;
-    joint tally.moments;
+    n bigint; low float8; high float8; c float8; m float8; e float8; f float8; p float8; q float8;
 BEGIN
     IF array_position(ys, NULL) IS NOT NULL OR array_position(xs, NULL) IS NOT NULL THEN
         SELECT array_agg(u.y), array_agg(u.x) INTO ys, xs FROM (SELECT unnest(ys) AS y, unnest(xs) AS x) u WHERE u.y IS NOT NULL AND u.x IS NOT NULL;
     END IF;
+    IF cardinality(ys) < 5 THEN
+        FOR i IN 1 .. cardinality(ys) LOOP own := tally_internal._stats_trans(own, ys[i], xs[i]); END LOOP;
+        RETURN own;
+    END IF;
+    SELECT count(x), min(x), max(x), sum(CASE WHEN abs(x) < 1e60 THEN x END) INTO n, low, high, c FROM (SELECT unnest(xs) AS x) u;
+    IF n = 0 THEN RETURN NULL; END IF;
+    IF NOT tally_internal._moderate(low, high) OR (SELECT NOT tally_internal._moderate(min(y), max(y)) FROM (SELECT unnest(ys) AS y) u) THEN
+        RETURN (SELECT tally.stats(u.y, u.x) FROM (SELECT unnest(ys) AS y, unnest(xs) AS x) u);
+    END IF;
     own := tally_internal._stats_of(ys);
-    joint := tally_internal._moments_of(ys, xs);
-    RETURN CASE WHEN own IS NOT NULL THEN ROW(true, own.n, own.parts || joint.means[2] || joint.products[4] || joint.products[2])::tally.stats END;
+    m := own.parts[1];
+    c := CASE WHEN low = high THEN low ELSE c / n END;
+    SELECT sum(v.e), sum(v.f), sum(v.f * v.f), sum(v.e * v.f) INTO e, f, p, q
+      FROM (SELECT CASE WHEN abs(u.y - m) > 1e-70 THEN u.y - m ELSE 0 END AS e, CASE WHEN abs(u.x - c) > 1e-70 THEN u.x - c ELSE 0 END AS f
+              FROM (SELECT unnest(ys) AS y, unnest(xs) AS x) u) v;
+    e := CASE WHEN abs(e) > 1e-60 THEN e / n ELSE 0 END;
+    f := CASE WHEN abs(f) > 1e-60 THEN f / n ELSE 0 END;
+    RETURN ROW(true, n, own.parts || ARRAY[c + f, p - n * f * f, q - n * e * f])::tally.stats;
 END $$;
 COMMENT ON FUNCTION tally_internal._stats_of(float8[], float8[]) IS 'The moments of all pairs of a group; NULL of nothing.';
 
@@ -172,7 +191,12 @@ DECLARE
     off   float8[];
     sums  float8[];
     moderate boolean;
+    few   tally.moments;
 BEGIN
+    IF cardinality(a) < 4 THEN
+        FOR i IN 1 .. cardinality(a) LOOP few := tally_internal._moments_trans(few, VARIADIC (ARRAY[a[i], b[i], c[i], d[i]])[1:k]); END LOOP;
+        RETURN few;
+    END IF;
     SELECT count(*), ARRAY[min(x.a), min(x.b), min(x.c), min(x.d)], ARRAY[max(x.a), max(x.b), max(x.c), max(x.d)],
            ARRAY[sum(CASE WHEN abs(x.a) < 1e60 THEN x.a END), sum(CASE WHEN abs(x.b) < 1e60 THEN x.b END), sum(CASE WHEN abs(x.c) < 1e60 THEN x.c END),
                  sum(CASE WHEN abs(x.d) < 1e60 THEN x.d END)] INTO n, low, high, m

@@ -30,6 +30,21 @@ BEGIN
     IF value IS NULL OR "time" IS NULL OR NOT isfinite("time") THEN RETURN state; END IF;
     RETURN tally_internal._ohlc_merge(state, ROW("time", value, "time", value, "time", value, "time", value)::tally.ohlc);
 END $$;
+-- How the engine computes it where it refreshes: no PL/pgSQL runs per row.
+CREATE FUNCTION tally_internal._ohlc_of("values" float8[], times timestamptz[]) RETURNS tally.ohlc
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    o tally.ohlc;
+BEGIN
+    SELECT min(x.t), max(x.t), min(x.v), max(x.v) INTO o.open_time, o.close_time, o.low, o.high
+      FROM (SELECT unnest("values") AS v, unnest(times) AS t) x WHERE x.v IS NOT NULL;
+    SELECT min(x.v) FILTER (WHERE x.t = o.open_time), max(x.v) FILTER (WHERE x.t = o.close_time), min(x.t) FILTER (WHERE x.v = o.low),
+           min(x.t) FILTER (WHERE x.v = o.high) INTO o.open, o.close, o.low_time, o.high_time
+      FROM (SELECT unnest("values") AS v, unnest(times) AS t) x WHERE x.v IS NOT NULL;
+    RETURN CASE WHEN o.open_time IS NOT NULL THEN o END;
+END $$;
+COMMENT ON FUNCTION tally_internal._ohlc_of(float8[], timestamptz[]) IS 'First, highest, lowest and last of the values of a group; NULL of nothing.';
+
 CREATE OR REPLACE FUNCTION tally.merge(a tally.ohlc, b tally.ohlc) RETURNS tally.ohlc
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._ohlc_merge(a, b);
 CREATE OR REPLACE FUNCTION tally.open(sketch tally.ohlc) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT sketch.open';

@@ -1,5 +1,5 @@
 -- Asked of both kernels by pg_test/hosted/agree.sh: measures as a rollup computes them. The kernel in SQL does it from arrays, and not by the aggregates.
--- answers: 61
+-- answers: 71
 
 SET extra_float_digits = 0;
 -- The library keeps zeros at the end of a sum.
@@ -26,13 +26,16 @@ INSERT INTO computed.rows SELECT '2026-01-01 00:00+00', seen, g, y, x, n, 1, 0.5
 INSERT INTO computed.rows SELECT '2026-01-01 00:00+00', '2026-01-01 00:00+00', 105, 0.1, i, 1, 1, 0.1, '', '{"c": {"d": 0.1}}' FROM generate_series(1, 1000) i;
 SELECT count(tally.create_rollup('computed.daily', source => 'computed.rows', time_column => 'at', bucket => '1 day', dimensions => '["g"]', measures => $${
     "first_y": "tally.first(y, seen)", "last_y": "tally.last(y, seen)", "first_n": "tally.first(n, seen)", "last_w": "tally.last(w, seen) FILTER (WHERE w > 1)",
-    "last_d": "tally.last(d, seen)", "first_t": "tally.first(t, seen)", "last_t": "tally.last(t, seen)", "s": "tally.stats(y)",
+    "last_d": "tally.last(d, seen)", "first_t": "tally.first(t, seen)", "last_t": "tally.last(t, seen)", "o": "tally.ohlc(y, seen)",
+    "l": "tally.time_weighted(n, seen, 'linear')", "s": "tally.stats(y)",
     "sf": "tally.stats(y) FILTER (WHERE n > 290)", "p": "tally.stats(y, x)", "m1": "tally.moments(d)",
     "m": "tally.moments(y, x, n, w) FILTER (WHERE w > 0)", "k": "tally.topk(t)", "kw": "tally.topk(t, 50, n)",
     "j": "tally.jsonb_totals(j)", "jf": "tally.jsonb_totals(j -> 'd') FILTER (WHERE n % 2 = 0)"}$$, with_data => true));
 SELECT 'times', g, ARRAY[first_y, last_y, first_n, last_w, last_d, first_t, last_t]::text IS NULL, tally.value(first_y), tally.value_time(first_y),
     tally.value(last_y), tally.value(first_n), tally.value_text(last_w), tally.value(last_d), tally.value_text(first_t), tally.value_text(last_t),
     tally.value_time(last_t), last_w::jsonb ->> 'type', last_d::jsonb ->> 'type' FROM computed.daily ORDER BY 2;
+SELECT 'highest', g, tally.open(o), tally.open_time(o), tally.high(o), tally.high_time(o), tally.low(o), tally.low_time(o), tally.close(o), tally.close_time(o),
+    tally.count(l), round(tally.average(l)::numeric, 6) FROM computed.daily ORDER BY 2;
 SELECT 'stats', g, z.of, tally.count(z.s), round(tally.mean(z.s)::numeric, 6), round(tally.variance(z.s)::numeric, 6), round(tally.skewness(z.s)::numeric, 6),
     round(tally.kurtosis(z.s)::numeric, 6), round(tally.mean_x(z.s)::numeric, 6), round(tally.covariance(z.s)::numeric, 6),
     round(tally.variance_x(z.s)::numeric, 6)

@@ -52,4 +52,16 @@ SELECT bag_eq($$SELECT threshold, labels, replace(d.key, 'the World', 'world') A
              WHERE e.at >= '2026-03-15 10:00Z' OR e.at >= '2026-03-08 10:00Z' AND e.at < '2026-03-08 11:00Z' GROUP BY 1, 2, 3, 4) x WHERE n > 0) y
       WHERE place <= 5$$, 'each has its own contributors');
 SELECT is_empty($$SELECT threshold, labels FROM proofs WHERE NOT evidence ? 'ranked'$$, 'what changed most is ranked');
+-- Five hours before w1 had more than the metric can take.
+CREATE TABLE crowds (at timestamptz NOT NULL, world text, region text);
+INSERT INTO crowds SELECT '2026-03-15 10:00Z'::timestamptz - h * interval '1 hour' + i * interval '1 minute', 'w' || i % 3, 'r' || i % 2
+  FROM generate_series(0, 7) h, generate_series(0, 29) i;
+INSERT INTO crowds SELECT '2026-03-15 05:00Z'::timestamptz + i * interval '1 second', 'w1', 'r1' FROM generate_series(1, 3000) i;
+SELECT tally.create_rollup('crowds_hourly', 'crowds', 'at', dimensions => '["world", "region"]', measures => '{"n": "count(*)"}');
+SELECT tally.create_metric('room', 'crowds_hourly', 'sqrt(2000 - n)', samples => 'n');
+SELECT tally.create_threshold('crowded', metric => 'room', condition => '> 1', per => '{world}');
+SELECT is((SELECT opened FROM tally.evaluate('2026-03-15 11:00Z', 'crowded')), 3, 'three label sets fire');
+SELECT results_eq($$SELECT labels ->> 'world', left(evidence ->> 'error', 5), jsonb_array_length(evidence -> 'values'),
+                       jsonb_array_length(evidence #> '{contributors,region}') FROM tally.incidents WHERE threshold = 'crowded' ORDER BY 1$$,
+    $$VALUES ('w0', NULL::text, 8, 2), ('w1', '2201F', NULL, NULL), ('w2', NULL, 8, 2)$$, 'the proof of one fails, and those of the others do not');
 SELECT * FROM finish();

@@ -62,7 +62,7 @@ COMMENT ON FUNCTION tally_internal._contributors_sql(regrole, tally.metrics, tal
 
 CREATE OR REPLACE FUNCTION tally_internal._contributors(t tally.thresholds, m tally.metrics, r tally.rollups, by text[], scope jsonb, sets jsonb[],
                                              since timestamptz, until timestamptz) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET tally.guard = '' AS $$
 #variable_conflict use_variable
 DECLARE
     rule   text := tally_internal._bucket_rule_of(r);
@@ -71,6 +71,7 @@ DECLARE
     past   timestamptz := tally_internal._bucket_at_or_after(rule, tally_internal._minus_by_zone(until, '7 days', r.zone));
     sql    text := tally_internal._contributors_sql(t.owner, m, r, by, scope, ARRAY[since, until, before, past]);
 BEGIN
+    PERFORM tally_internal._guard_watcher(t, m, r, t.search_path, sql);
     RETURN (SELECT COALESCE(jsonb_object_agg(s.labels, s.contributors), '{}') FROM (
         SELECT c.labels, jsonb_object_agg(c.dimension, c.top) AS contributors FROM (
             SELECT (x -> 'labels')::text AS labels, x ->> 'dimension' AS dimension,
@@ -117,19 +118,19 @@ COMMENT ON FUNCTION tally_internal._richer(tally.thresholds, tally.metrics, tall
 
 CREATE OR REPLACE FUNCTION tally_internal._values_before(t tally.thresholds, m tally.metrics, r tally.rollups, by text[], scope jsonb, sets jsonb[],
                                               until timestamptz) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET tally.guard = '' AS $$
 #variable_conflict use_variable
 DECLARE
     rule    text := tally_internal._bucket_rule_of(r);
     earlier timestamptz := COALESCE(tally_internal._bucket_shifted(rule, tally_internal._bucket_start(rule, until), -12), '-infinity');
+    sql     text := format('SELECT %s AS labels, bucket, value, samples FROM (%s) v WHERE true%s', tally_internal._labels_sql(by),
+        tally_internal._merged_sql(m, r, tally_internal._answer_source(t.owner, r, m.measures || m.samples, by, scope, rule, earlier, until),
+                                   'bucket', by, scope, '$1', '$2'), tally_internal._among_sql(by, '$3'));
 BEGIN
+    PERFORM tally_internal._guard_watcher(t, m, r, t.search_path, sql);
     RETURN (SELECT COALESCE(jsonb_object_agg(v.labels, v.points), '{}') FROM (
         SELECT (x -> 'labels')::text AS labels, jsonb_agg(x - 'labels' ORDER BY x ->> 'bucket') AS points
-          FROM tally.run_as(t.owner, t.search_path,
-            format('SELECT %s AS labels, bucket, value, samples FROM (%s) v WHERE true%s', tally_internal._labels_sql(by),
-                   tally_internal._merged_sql(m, r, tally_internal._answer_source(t.owner, r, m.measures || m.samples, by, scope, rule, earlier, until),
-                                              'bucket', by, scope, '$1', '$2'), tally_internal._among_sql(by, '$3')),
-            tally_internal._query_timeout(), 'UTC', earlier, until, sets) x
+          FROM tally.run_as(t.owner, t.search_path, sql, tally_internal._query_timeout(), 'UTC', earlier, until, sets) x
          GROUP BY 1) v);
 END $$;
 COMMENT ON FUNCTION tally_internal._values_before(tally.thresholds, tally.metrics, tally.rollups, text[], jsonb, jsonb[], timestamptz) IS
@@ -176,6 +177,10 @@ BEGIN
             END IF;
         END IF;
     EXCEPTION WHEN OTHERS THEN
+        IF cardinality(sets) > 1 AND tally_internal._fault_of_a_row(SQLSTATE) THEN
+            -- What one label set had, the metric may not be able to take. The others are proved without it.
+            RETURN (SELECT jsonb_object_agg(p.key, p.value) FROM unnest(sets) s CROSS JOIN LATERAL jsonb_each(tally_internal._proofs(t, ARRAY[s], tick)) p);
+        END IF;
         -- An incident without its evidence is better than none.
         fault := format('%s: %s', SQLSTATE, SQLERRM);
     END;

@@ -43,21 +43,23 @@ COMMENT ON FUNCTION tally_internal._source_groups_sql(tally.metrics, tally.rollu
 
 CREATE OR REPLACE FUNCTION tally_internal._source_contributors(t tally.thresholds, m tally.metrics, r tally.rollups, scope jsonb, since timestamptz,
                                                     until timestamptz) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET tally.guard = '' AS $$
 DECLARE
     names  text[] := tally_internal._telling_columns(m, r, scope);
     labels text[] := ARRAY(SELECT format('COALESCE(%I::pg_catalog.text, ''(none)'')', n) FROM unnest(names) WITH ORDINALITY x(n, o) ORDER BY o);
     before timestamptz := tally_internal._minus_by_zone(since, '7 days', r.zone);
     past   timestamptz := tally_internal._minus_by_zone(until, '7 days', r.zone);
+    sql    text;
 BEGIN
     IF names = '{}' OR r.key IS NOT NULL OR r.lookback IS NOT NULL OR tally_internal._counted_among(r.id, m.measures) <> '{}'
        OR NOT has_table_privilege(t.owner::oid, r.source::oid, 'SELECT') THEN RETURN '{}'; END IF;
+    sql := tally_internal._compared_sql(m, names, tally_internal._source_groups_sql(m, r, scope, labels, '$1', '$2'),
+                                        tally_internal._source_groups_sql(m, r, scope, labels, '$3', '$4'));
+    PERFORM tally_internal._guard_watcher(t, m, r, r.search_path, sql);
     RETURN (SELECT COALESCE(jsonb_object_agg(c.dimension, c.top), '{}') FROM (
         SELECT x ->> 'dimension' AS dimension, jsonb_agg(tally_internal._contributor(x) ORDER BY (x ->> 'place')::int) AS top
           -- A question like this may take as long as the source is wide. The other thresholds of the tick wait for it.
-          FROM tally.run_as(t.owner, r.search_path, tally_internal._compared_sql(m, names,
-                   tally_internal._source_groups_sql(m, r, scope, labels, '$1', '$2'), tally_internal._source_groups_sql(m, r, scope, labels, '$3', '$4')),
-                   LEAST(tally_internal._query_timeout(), 2000), r.zone, since, until, before, past) x
+          FROM tally.run_as(t.owner, r.search_path, sql, LEAST(tally_internal._query_timeout(), 2000), r.zone, since, until, before, past) x
          GROUP BY 1) c);
 END $$;
 COMMENT ON FUNCTION tally_internal._source_contributors(tally.thresholds, tally.metrics, tally.rollups, jsonb, timestamptz, timestamptz) IS

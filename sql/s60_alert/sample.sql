@@ -97,16 +97,17 @@ END $$;
 COMMENT ON FUNCTION tally_internal._reads(tally.thresholds) IS
 'What the statement of a threshold on a metric depends on beside its tick: thresholds with equal ones see the same samples.';
 
-CREATE OR REPLACE FUNCTION tally_internal._guard_sample(t tally.thresholds, m tally.metrics, r tally.rollups, first timestamptz, last timestamptz)
+CREATE OR REPLACE FUNCTION tally_internal._guard_watcher(t tally.thresholds, m tally.metrics, r tally.rollups, search_path text, query text)
 RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found_ text;
 BEGIN
+    IF NOT EXISTS (SELECT FROM tally.rollups x WHERE x.id IN (r.id, m.rollup_id) AND x.owner::oid <> t.owner::oid) THEN RETURN; END IF;
     -- The owner of the threshold is a reader of the metric, as who calls timeseries() is. The metric may be another than when it was made.
-    PERFORM tally_internal._guard(t.owner, tally_internal._policy_owners(t.owner, ARRAY[r.relation, r.live_view]), in_text => true);
-    SELECT x ->> 'found' INTO found_ FROM tally_internal._sample_query(t, m, r, first, last) q,
-        tally.run_as(t.owner, t.search_path, 'SELECT tally_internal._unsafe_function($1) AS found', tally_internal._query_timeout(), r.zone, q.sql) x;
+    PERFORM tally_internal._guard(t.owner, tally_internal._policy_owners(t.owner, ARRAY[r.relation, r.live_view, r.source]), in_text => true);
+    SELECT x ->> 'found' INTO found_
+      FROM tally.run_as(t.owner, search_path, 'SELECT tally_internal._unsafe_function($1) AS found', tally_internal._query_timeout(), r.zone, query) x;
     IF found_ IS NOT NULL THEN
         PERFORM tally_internal._refuse('insufficient_privilege',
             format('threshold %L would run %s to read metric %L of %s, expected functions of PostgreSQL, pg_tally or a superuser that do not write', t.name,
@@ -114,8 +115,9 @@ BEGIN
             format('SELECT tally.drop_threshold(%L);  -- or ask %s for a metric without that function', t.name, r.owner));
     END IF;
 END $$;
-COMMENT ON FUNCTION tally_internal._guard_sample(tally.thresholds, tally.metrics, tally.rollups, timestamptz, timestamptz) IS
-'Guards the owner of a threshold while another role''s metric is read, and an error where that would run a function of somebody it need not trust.';
+COMMENT ON FUNCTION tally_internal._guard_watcher(tally.thresholds, tally.metrics, tally.rollups, text, text) IS
+'Guards the owner of a threshold until the calling function ends (clause SET tally.guard), where a query (a text under a search_path) reads another '
+    'role''s rollup, and an error where it would run a function of somebody it need not trust.';
 
 CREATE OR REPLACE FUNCTION tally_internal._samples(t tally.thresholds, tick timestamptz) RETURNS TABLE (labels jsonb, sample jsonb)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET tally.guard = '' AS $$
@@ -147,7 +149,9 @@ BEGIN
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     SELECT * INTO bound FROM tally_internal._tested_window(t, r, tick);
-    IF r.owner::oid <> t.owner::oid THEN PERFORM tally_internal._guard_sample(t, m, r, bound.since, bound.until); END IF;
+    IF r.owner::oid <> t.owner::oid THEN
+        PERFORM tally_internal._guard_watcher(t, m, r, t.search_path, q.sql) FROM tally_internal._sample_query(t, m, r, bound.since, bound.until) q;
+    END IF;
     RETURN QUERY
     SELECT x -> 'labels', (x - 'labels') || jsonb_build_object('bucket', bound.since, 'width', extract(epoch FROM bound.until - bound.since))
       FROM tally_internal._sample_query(t, m, r, bound.since, bound.until) q,

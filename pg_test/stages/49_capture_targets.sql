@@ -71,4 +71,11 @@ END $$;
 SELECT is(tried(t), '22', format('"%s" is refused', t)) FROM unnest('{1:1x,2147483647:1h 1h,1:9999999999999999w,1:5days,x:1h}'::text[]) t;
 SELECT is(tried('2147483646:1h 1h'), 'done', 'numbers that no rollup has are none');
 SELECT is_empty('SELECT FROM tally.dirty WHERE rollup_id >= 2147483646', 'and leave no mark');
+-- PostgreSQL takes a zone that is written out, with any name in it. A semicolon there ended the text for every writer of the source.
+SELECT throws_like($$SELECT tally.create_rollup('torn', 'events', 'at', '1 day', zone => '<a; b>5', measures => '{"n": "count(*)"}')$$,
+    '%without a semicolon%', 'a zone with a semicolon is refused');
+UPDATE tally.rollups SET zone = '<a; b>5' WHERE name = 'r8';
+SELECT tally_internal._attach_capture('events');
+SELECT lives_ok($$INSERT INTO events VALUES ('2026-03-08 07:00Z', 1)$$, 'one that is stored stops no writer');
+SELECT is((SELECT count(*) FROM marks WHERE bucket = '2026-03-08 07:00Z' AND name = 'r1'), 1::bigint, 'and the others are marked');
 SELECT * FROM finish();

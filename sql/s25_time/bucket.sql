@@ -8,6 +8,10 @@ BEGIN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('zone must be a time zone that PostgreSQL knows, got %L', zone),
             'Names are those of the time zone database, such as Europe/Berlin.',
             'SELECT name FROM pg_timezone_names ORDER BY name;');
+    ELSIF strpos(zone, ';') > 0 THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value', format('zone must be named without a semicolon, got %L', zone),
+            'Capture separates by semicolons what it marks. Names are those of the time zone database, such as Europe/Berlin.',
+            'SELECT name FROM pg_timezone_names ORDER BY name;');
     ELSIF upper(zone) NOT IN ('UTC', 'GMT', 'UCT', 'ZULU') AND EXISTS (SELECT FROM pg_timezone_abbrevs a WHERE lower(a.abbrev) = lower(zone)) THEN
         PERFORM tally_internal._refuse('invalid_parameter_value', format('zone must be named by a place, got the abbreviation %L', zone),
             'The session''s setting timezone_abbreviations decides what an abbreviation means: EST is New York''s or Sydney''s.',

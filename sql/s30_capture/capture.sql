@@ -42,7 +42,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
        -- A condition on a column that is gone would stop every writer.
        AND CASE WHEN r.key IS NULL THEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.source AND a.attname = r.time_column
                                                 AND a.atttypid = r.time_type AND NOT a.attisdropped)
-                                      AND tally_internal._bucket_rule_of_or_null(r) IS NOT NULL
+                                      -- A rule that the text of targets cannot hold would, too.
+                                      AND strpos(tally_internal._bucket_rule_of_or_null(r), ';') = 0
                 ELSE NOT EXISTS (SELECT FROM unnest(r.key) k WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.source AND a.attname = k
                         AND NOT a.attisdropped)) END
 $$;

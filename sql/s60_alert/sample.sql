@@ -126,6 +126,7 @@ DECLARE
     m     tally.metrics;
     r     tally.rollups;
     bound record;
+    q     record;
 BEGIN
     IF t.probe_id IS NOT NULL THEN
         -- The probe may have another owner than when the threshold was made.
@@ -149,13 +150,11 @@ BEGIN
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
     SELECT * INTO bound FROM tally_internal._tested_window(t, r, tick);
-    IF r.owner::oid <> t.owner::oid THEN
-        PERFORM tally_internal._guard_watcher(t, m, r, t.search_path, q.sql) FROM tally_internal._sample_query(t, m, r, bound.since, bound.until) q;
-    END IF;
+    SELECT * INTO q FROM tally_internal._sample_query(t, m, r, bound.since, bound.until);
+    IF r.owner::oid <> t.owner::oid THEN PERFORM tally_internal._guard_watcher(t, m, r, t.search_path, q.sql); END IF;
     RETURN QUERY
     SELECT x -> 'labels', (x - 'labels') || jsonb_build_object('bucket', bound.since, 'width', extract(epoch FROM bound.until - bound.since))
-      FROM tally_internal._sample_query(t, m, r, bound.since, bound.until) q,
-           tally.run_as(t.owner, t.search_path, format('SELECT * FROM (%s) s LIMIT %s', q.sql, tally_internal._most_label_sets() + 1),
+      FROM tally.run_as(t.owner, t.search_path, format('SELECT * FROM (%s) s LIMIT %s', q.sql, tally_internal._most_label_sets() + 1),
                         tally_internal._query_timeout(), r.zone, bound.since, bound.until, q.sinces, q.untils) x;
 END $$;
 COMMENT ON FUNCTION tally_internal._samples(tally.thresholds, timestamptz) IS

@@ -80,8 +80,10 @@ BEGIN;
 LOCK TABLE h IN SHARE MODE;
 SELECT dblink_exec('other', 'SET lock_timeout = 0');
 SELECT dblink_send_query('other', 'SELECT tally.refresh(''h'')');
-DO $$ BEGIN FOR i IN 1..100 LOOP EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'h'::regclass); PERFORM pg_sleep(0.05); END LOOP; END
-    $$;
+DO $$ BEGIN FOR i IN 1..600 LOOP
+    EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE NOT granted AND database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+        AND relation = 'h'::regclass);
+    PERFORM pg_sleep(0.1); END LOOP; END $$;
 SELECT is((SELECT state FROM tally.status WHERE rollup = 'h'), 'waiting', 'status: waiting');
 SELECT matches((SELECT reason FROM tally.status WHERE rollup = 'h'), format('the refresh of pid %s waits for pid %s', :other_pid, pg_backend_pid()),
     'and for whom');

@@ -1,7 +1,7 @@
 #!/usr/bin/env perl
-# Owns one test: no two tests that share a server make a role of one name. Roles belong to the server and two tests run at a time, so such a role is
-# missing, or cannot be dropped, whenever the two meet. A role that several need is made where it is missing and never dropped: CREATE ROLE within a
-# DO block that goes on where the role is there.
+# Owns two tests of what belongs to a whole server, where two tests run at a time. No two files that share a server make a role of one name: it would be
+# missing, or could not be dropped, whenever the two meet. A role that several need is made where it is missing and never dropped: CREATE ROLE within
+# a DO block that goes on where the role is there. And none reads what all databases share (sessions, locks, roles) without saying of which it asks.
 use strict;
 use warnings;
 use lib 'scripts/lib';
@@ -12,9 +12,18 @@ sub text { open my $in, '<', $_[0] or die "$_[0]: $!"; local $/; return scalar <
 # Scripts in bash that start a server of their own are alone with its roles.
 my @files = (glob('pg_test/{attacks,boards,contract,packs,privacy,stages}/*.{sql,psql}'), glob('pg_test/isolation/*/*.spec'),
     grep { text($_) =~ /^use_server test$/m } glob 'pg_test/*/*.sh');
-my (%makers, %droppers);
+my $SHARED = 'locks|stat_activity|prepared_xacts|roles|authid|auth_members|db_role_setting|shdepend';
+my (%makers, %droppers, @all);
+my $looks = 0;
 for my $file (@files) {
     for my $statement (split /;/, text($file)) {
+        # Of a statement that is only refused, nothing is read.
+        if ($statement !~ /\b(?:throws_ok|asked)\(/ && $statement =~ s/--.*//gr =~ /(?:FROM|JOIN|,) *pg_($SHARED)\b/) {
+            my $what = $1;
+            my $of = $what =~ /^(?:loc|stat|prep)/ ? 'pid|datname|database|application_name|gid' : 'WHERE|ON';
+            $looks++;
+            push @all, "$file: pg_$what" if $statement =~ s/--.*//gr !~ /\b(?:$of)\b/;
+        }
         if ($statement =~ /\bCREATE (?:ROLE|USER) +("[\w ]+"|\w+)/) {
             my $role = $1;
             $makers{$role}{$file} = $statement =~ /\bBEGIN\s+CREATE/ ? 'where it is missing' : 'anew';
@@ -32,4 +41,5 @@ check('a role that a file drops is made by that file alone', map {
     my $role = $_;
     map { my $file = $_; map {"$role: $file drops what $_ makes"} grep { $_ ne $file } sort keys %{ $makers{$role} } } sort keys %{ $droppers{$role} }
 } sort keys %droppers);
+check("none of $looks statements reads the sessions, locks or roles of all databases", $looks > 15 ? () : 'that is too few', @all);
 done();

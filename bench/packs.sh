@@ -4,6 +4,7 @@
 # tables into packs.md: one for each pack, and that of all packs where none was named.
 #
 #   EVENTS=10000000 bench/packs.sh [pack…]        the packs named, or all that have a generator
+#   ONLY=jit …                                    only which of them PostgreSQL compiles where jit is on, and what that costs
 #
 # Shared machines drift by half and more within an hour: the yardstick beside each pack says how fast this one was then.
 # Views that keep history are fetched whole and, because no dashboard draws them so, for their last seven days. Of what takes longer than its aim, the first
@@ -36,8 +37,10 @@ measured() {
 # row LABEL STATEMENT [AIM]: one line of the table, and one more for a page by a cursor where it misses its aim.
 row() {
     local label=$1 statement=$2 aim=${3:-$limit} took
-    mapfile -t took < <(measured "$statement")
     asked=$((asked + 1))
+    compiles "$label" "$statement"
+    [ "${ONLY:-}" != jit ] || return 0
+    mapfile -t took < <(measured "$statement")
     [ ${#took[@]} -eq 2 ] || { table_row "$label" error '' '' "$aim" ''; missed=$((missed + 1)); return; }
     table_row "$label" "$(sql -c "SELECT count(*) FROM ($statement) x")" "$(judged "$(printf %.1f "${took[0]}")" "$aim")" "$(printf %.1f "${took[1]}")" "$aim" \
         "$(times "${took[0]}" "$aim")"
@@ -47,6 +50,21 @@ row() {
     # The second in its session, as the figures of the rows themselves are.
     took=("$(sql -c '\timing on' -c '\o /dev/null' -c "$statement" -c "$statement" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | tail -1)")
     table_row 'its first hundred rows by a cursor' 100 "$(judged "$(printf %.1f "${took[0]}")" "$aim")" '' "$aim" "$(times "${took[0]}" "$aim")"
+}
+# compiles LABEL STATEMENT: a line of the table of what costs so much on paper that PostgreSQL compiles it where jit is on; by turns without and with it.
+compiled='' compiled_of=0
+compiles() {
+    local cost took=() way
+    cost=$(sql -c "EXPLAIN $2" | sed -n '1s/.*\.\.\([0-9]*\)\..*/\1/p')
+    compiled_of=$((compiled_of + 1))
+    awk -v cost="${cost:-0}" -v limit="$(sql -c 'SHOW jit_above_cost')" 'BEGIN { exit !(cost > limit) }' || return 0
+    for way in off on off on off on; do
+        took+=("$(sql -c "SET jit = $way" -c '\timing on' -c '\o /dev/null' -c "$2" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | tail -1)")
+    done
+    compiled+=$(printf '%s\n' "${took[@]}" | awk -v label="$1" -v pack="$pack" -v cost="$cost" '
+        { least[NR % 2] = least[NR % 2] == "" || $1 < least[NR % 2] ? $1 : least[NR % 2] }
+        END { ratio = least[0] / least[1]; printf "| %s | `%s` | %d | %.0f | %.0f | %s%.2f%s | 1.00 |", label, pack, cost, least[1], least[0],
+            ratio > 1.05 ? "**" : "", ratio, ratio > 1.05 ? "**" : "" }')$'\n'
 }
 # times FIGURE AIM: how often the aim goes into a figure.
 times() { awk -v figure="$1" -v aim="$2" 'BEGIN { printf "%.2f", figure / aim }'; }
@@ -96,6 +114,10 @@ bench_pack() {
     built=$(backfilled)
     sql -c 'VACUUM ANALYZE'
     idle=$(ms 'SELECT tally.refresh()')
+    if [ "${ONLY:-}" = jit ]; then
+        # What the planner would expect of ten million.
+        sql -c "UPDATE pg_class SET reltuples = reltuples * 10000000.0 / $events WHERE relkind IN ('r', 'm') AND reltuples > 0 AND oid >= 16384"
+    fi
     views=$(views "$pack")
     functions=$(functions "$pack")
     table_head 'view, function or question' rows ms 'ms of CPU' 'aim, ms' '× aim'
@@ -113,6 +135,7 @@ bench_pack() {
             row "\`${statement%;}\`" "${statement%;}" "$name"
         done < <(perl -0pe 's/\n +/ /g' "$here/packs/$pack.sql")
     fi
+    [ "${ONLY:-}" != jit ] || return 0
     table_into packs.md "$pack"
     summary+=$(awk -v pack="$pack" -v y="$yardstick" -v g="$generated" -v b="$built" -v aim="$aim" -v i="$idle" -v asked="$asked" -v missed="$missed" 'BEGIN {
         bold = b > aim ? "**" : ""
@@ -129,14 +152,22 @@ fi
 sql -c "SELECT format('PostgreSQL %s, shared_buffers %s, work_mem %s, %s parallel workers, ', current_setting('server_version'),
     current_setting('shared_buffers'), current_setting('work_mem'), current_setting('max_parallel_workers_per_gather'))" | tr -d '\n'
 echo "$(nproc) cores (load $(cut -d " " -f 1 /proc/loadavg)), no JIT; median of three, all rows fetched."
-run_of "$events" 10000000 "EVENTS=$events make bench-packs"
+run_of "$events" 10000000 "${ONLY:+ONLY=$ONLY }EVENTS=$events make bench-packs"
+said=$size_of_run
 summary=''
 for pack in "${packs[@]}"; do bench_pack "$pack"; done
 db=postgres
+table_head 'what costs more than `jit_above_cost`' pack 'cost on paper' 'ms with `jit = off`' 'ms with `jit = on`' '× off' aim
+tabled+=$compiled
+[ -z "${ONLY:-}" ] || size_of_run="Costs are those of 10,000,000 rows, milliseconds those of $(thousands "$events"). $said"
+size_of_run="$compiled_of views, functions and questions were asked. $size_of_run"
+# A table of some packs is no table of all.
+[ $# -eq 0 ] || quick_look=1
+table_into packs.md jit
+sql -c "DROP DATABASE IF EXISTS tally_bench_pack WITH (FORCE)"
+[ "${ONLY:-}" != jit ] || exit 0
+size_of_run=$said
 table_head pack 'a million `md5()`, ms' 'generator, s' 'all rollups from nothing by two sessions, s' 'aim, s' '× aim' 'a refresh with nothing due, ms' \
     'views, functions and questions' 'above their aim'
 tabled+=$summary
-# A table of some packs is no table of all.
-[ $# -eq 0 ] || quick_look=1
 table_into packs.md packs
-sql -c "DROP DATABASE IF EXISTS tally_bench_pack WITH (FORCE)"

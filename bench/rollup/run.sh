@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Owns: what a rollup costs after its first build: refresh against history, against delete-and-insert and against REFRESH
-# MATERIALIZED VIEW CONCURRENTLY; what writers pay for capture; writers beside a refresh every second; WAL of an idle refresh.
+# MATERIALIZED VIEW CONCURRENTLY; what writers pay for capture; writers beside a refresh every second; WAL of an idle refresh; hundreds of rollups on one
+# source; how long live views are planned, and whether they are compiled.
 # In a database of its own on the server that PGHOST, PGPORT and PGUSER name. Rivals are interleaved, medians count.
 #
 #   SIZES="1000000 10000000" ROUNDS=5 make bench-rollup          SIZES="1000000 10000000 50000000" where the disk allows (8 GB)
@@ -162,13 +163,51 @@ part_writers() {
     echo
 }
 
+# Hundreds of rollups on one source, each with an event that waits for it and with none.
+part_many() {
+    local many round rows=''
+    fresh
+    sql -c 'CALL load(1000)'
+    for many in 100 500; do
+        sql -c "CALL make_many($many)" -c 'CALL tally.backfill()' -c 'ANALYZE' >/dev/null
+        for ((round = 1; round <= rounds; round++)); do
+            # A session of its own: its first refresh compiles and plans.
+            sql -c "CALL measure('first $many', $round, 'SELECT tally.refresh()')" -c "CALL measure('idle $many', $round, 'SELECT tally.refresh()')" \
+                -c "CALL measure('row $many', $round, 'INSERT INTO events VALUES (''2020-01-01 00:01+00'', ''kind 1'', 1, 0)')" \
+                -c "CALL measure('all $many', $round, 'SELECT tally.refresh()')"
+        done
+        [ "$(sql -c "SELECT count(*) FROM many_$many WHERE total <> (SELECT sum(amount) FROM events e WHERE e.kind = many_$many.kind)")" = 0 ] ||
+            { echo "bench/rollup: a rollup of many lost rows" >&2; exit 1; }
+        rows+=$(table_lines "SELECT $many, CASE WHEN ms > 2 AND $many = 100 THEN format('**%s**', ms) ELSE ms::text END,
+                CASE $many WHEN 100 THEN '2' ELSE '' END, CASE $many WHEN 100 THEN round(ms / 2, 2)::text ELSE '' END,
+                round(bench.of('first $many')::numeric, 1), round(bench.of('row $many')::numeric, 1), round(bench.of('all $many')::numeric),
+                round((bench.of('all $many') / $many)::numeric, 1) FROM round(bench.of('idle $many')::numeric, 2) ms")$'\n'
+    done
+    table_head 'rollups on one source' 'a refresh with nothing due, ms' 'aim, ms' '× aim' 'the first of a session, ms' 'one row into the source, ms' \
+        'a refresh of them all, ms' 'ms each'
+    tabled+=$rows
+    table_into rollup.md many
+}
+
+# How long live views are planned, how many there are below each other, and whether they are compiled with jit = on.
+part_planning() {
+    fresh
+    sql -c 'CALL make_stacks()' -c 'CALL tally.backfill()' -c 'ANALYZE' >/dev/null
+    sql -c 'CALL measure_planning()'
+    table_head 'live view' 'planning, ms' 'aim, ms' '× aim' '× the one below' 'cost on paper' 'compiled above' 'ms with `jit = off`' 'ms with `jit = on`'
+    table_rows "SELECT label, CASE WHEN planning > aim THEN format('**%s**', planning) ELSE planning::text END, coalesce(aim::text, ''),
+            coalesce(round(planning / aim, 2)::text, ''), coalesce(round(planning / below, 2)::text, ''), cost, current_setting('jit_above_cost'),
+            ms_off, ms_on FROM (SELECT *, CASE WHEN aim IS NULL THEN lag(planning) OVER (ORDER BY n) END AS below FROM bench.planned) p ORDER BY n"
+    table_into rollup.md planning
+}
+
 echo "PostgreSQL $(psql -XqAt -d postgres -c 'SHOW server_version'), $(nproc) cores, rounds $rounds"
 parts=("$@")
-[ $# -gt 0 ] || parts=(refresh capture writers)
+[ $# -gt 0 ] || parts=(refresh capture writers many planning)
 for part in "${parts[@]}"; do
     case $part in
-        refresh | capture | writers) "part_$part" ;;
-        *) echo "bench/rollup/run.sh: parts are refresh, capture and writers, got $part" >&2; exit 2 ;;
+        refresh | capture | writers | many | planning) "part_$part" ;;
+        *) echo "bench/rollup/run.sh: parts are refresh, capture, writers, many and planning, got $part" >&2; exit 2 ;;
     esac
 done
 psql -Xq -d postgres -c "DROP DATABASE IF EXISTS $db"

@@ -1,5 +1,5 @@
--- Owns: what bench/rollup/run.sh measures: the history, the same rollup by three means, ways to change the history, and a
--- stopwatch. Everything lives in schema bench and goes with it.
+-- Owns: what bench/rollup/run.sh measures: the history, the same rollup by three means, ways to change the history, hundreds of rollups, stacks of
+-- them, and a stopwatch. Everything lives in schema bench and goes with it.
 
 CREATE SCHEMA bench;
 SET search_path = bench, public;
@@ -99,5 +99,65 @@ BEGIN
     FOR i IN 1..many LOOP
         EXECUTE format('INSERT INTO bench.%I VALUES ($1, $2, $3, $4)', target) USING timestamptz '2026-01-01 00:00+00' + i * interval '0.36 seconds', 'kind 1',
             i % 1000, i;
+    END LOOP;
+END $$;
+
+-- Rollups on the history until there are so many.
+CREATE PROCEDURE make_many(many int) LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN (SELECT count(*) + 1 FROM tally.rollups)..many LOOP
+        PERFORM tally.create_rollup(format('many_%s', i), 'bench.events', 'at', '1 hour', '["kind"]', '{"n": "count(*)", "total": "sum(amount)"}');
+        COMMIT;
+    END LOOP;
+END $$;
+
+-- Buckets on buckets over two years, and a stack in which each rollup changes from keys to time or back.
+CREATE PROCEDURE make_stacks() LANGUAGE plpgsql AS $$
+BEGIN
+    CREATE TABLE bench.visits AS SELECT timestamptz '2024-01-01 00:00+00' + i * interval '10 minutes' AS at, 'world ' || i % 5 AS world,
+        'person ' || (i::bigint * 7919) % 4000 AS who, i AS n FROM generate_series(0, 105000) i;
+    ALTER TABLE bench.visits ALTER at SET NOT NULL;
+    CREATE INDEX ON bench.visits (at);
+    CREATE INDEX ON bench.visits (who);
+    ANALYZE bench.visits;
+    PERFORM tally.create_rollup('hours', 'bench.visits', 'at', '1 hour', '["world"]', '{"n": "count(*)"}');
+    PERFORM tally.create_rollup('days', 'bench.hours', 'bucket', '1 day', '["world"]', '{"n": "sum(n)"}');
+    PERFORM tally.create_rollup('months', 'bench.days', 'bucket', '1 month', '["world"]', '{"n": "sum(n)"}');
+    PERFORM tally.create_rollup('people', 'bench.visits', key => 'who', dimensions => '[]',
+        measures => '{"first": "min(at)", "world": "min(world)", "n": "count(*)"}');
+    PERFORM tally.create_rollup('arrivals', 'bench.people', 'first', '7 days', '["world"]', '{"n": "count(*)", "latest": "max(first)"}');
+    PERFORM tally.create_rollup('arrivals_monthly', 'bench.arrivals', 'latest', '1 month', '["world"]', '{"n": "sum(n)", "latest": "max(latest)"}');
+    PERFORM tally.create_rollup('worlds', 'bench.arrivals_monthly', key => 'world', dimensions => '[]',
+        measures => '{"n": "sum(n)", "latest": "max(latest)"}');
+    PERFORM tally.create_rollup('worlds_yearly', 'bench.worlds', 'latest', '1 year', '[]', '{"n": "sum(n)"}');
+END $$;
+
+-- The least of several plannings: a busy machine only ever adds.
+CREATE TABLE planned (n int, label text, aim numeric, planning numeric, cost numeric, ms_off numeric, ms_on numeric);
+CREATE PROCEDURE measure_planning() LANGUAGE plpgsql AS $$
+DECLARE
+    one  record;
+    plan json;
+    did  bench.planned;
+BEGIN
+    FOR one IN SELECT * FROM (VALUES (1, 'hours, a day', 10, 'hours_live WHERE bucket >= ''2025-11-30'''),
+            (2, 'days on hours, a month', 10, 'days_live WHERE bucket >= ''2025-11-01'''),
+            (3, 'months on days on hours, a year', 10, 'months_live WHERE bucket >= ''2025-01-01'''),
+            (4, 'keys', NULL, 'people_live'), (5, 'weeks by a fact of the keys: one change', NULL, 'arrivals_live'),
+            (6, 'months by a fact of those weeks: two', NULL, 'arrivals_monthly_live'), (7, 'keys of those months: three', NULL, 'worlds_live'),
+            (8, 'years by a fact of those keys: four', NULL, 'worlds_yearly_live')) x(n, label, aim, place) ORDER BY n LOOP
+        did := (one.n, one.label, one.aim, NULL, NULL, NULL, NULL);
+        FOR i IN 1..5 LOOP
+            EXECUTE 'EXPLAIN (SUMMARY, FORMAT json) SELECT * FROM bench.' || one.place INTO plan;
+            did.planning := round(least(did.planning, (plan -> 0 ->> 'Planning Time')::numeric), 1);
+            did.cost := round((plan -> 0 -> 'Plan' ->> 'Total Cost')::numeric);
+            SET LOCAL jit = off;
+            EXECUTE 'EXPLAIN (ANALYZE, TIMING off, FORMAT json) SELECT * FROM bench.' || one.place INTO plan;
+            did.ms_off := round(least(did.ms_off, (plan -> 0 ->> 'Execution Time')::numeric), 1);
+            SET LOCAL jit = on;
+            EXECUTE 'EXPLAIN (ANALYZE, TIMING off, FORMAT json) SELECT * FROM bench.' || one.place INTO plan;
+            did.ms_on := round(least(did.ms_on, (plan -> 0 ->> 'Execution Time')::numeric), 1);
+        END LOOP;
+        INSERT INTO bench.planned VALUES (did.*);
     END LOOP;
 END $$;

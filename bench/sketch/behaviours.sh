@@ -3,7 +3,7 @@
 # shellcheck shell=bash disable=SC2154  # run.sh sets events and rounds
 
 part_ordered() {
-    local columns="date_bin('1 minute', at, '2000-01-01Z'), k" i name
+    local columns="date_bin('1 minute', at, '2000-01-01Z'), k" i name share
     local -A call=(
         [first]='tally.first(v, at)' [ohlc]='tally.ohlc(v, at)' [counter]='tally.counter(v, at)' [gauge]='tally.gauge(v, at)'
         [time_weighted]='tally.time_weighted(v, at)' [state_time]='tally.state_time(state, at)'
@@ -21,8 +21,10 @@ part_ordered() {
     table_row 'two counts' "$(thousands "$(ms_of 'ordered: count')")" '' '' ''
     table_row 'the same with `sum()`' "$(thousands "$(ms_of 'ordered: sum')")" 1.00 1.00 ''
     for name in first ohlc counter gauge time_weighted state_time sequence_events; do
+        # What one sum adds may be less than runs differ by.
+        share=$(net 'ordered: sum' 'ordered: count' "ordered: $name")
         table_row "with \`$name\`" "$(thousands "$(ms_of "ordered: $name")")" "$(ratio "ordered: $name" 'ordered: sum')" \
-            "$(judged "$(net 'ordered: sum' 'ordered: count' "ordered: $name")" 1.5)" 1.5
+            "$(judged "${share/ours is not above it/\`sum()\` adds nothing that shows}" 1.5)" 1.5
     done
     table_into sketch.md ordered
 }

@@ -149,8 +149,8 @@ BEGIN
     END IF;
     SELECT * INTO m FROM tally.metrics x WHERE x.id = t.metric_id;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = m.rollup_id;
-    SELECT * INTO bound FROM tally_internal._tested_window(t, r, tick);
-    SELECT * INTO q FROM tally_internal._sample_query(t, m, r, bound.since, bound.until);
+    bound := tally_internal._tested_window(t, r, tick);
+    q := tally_internal._sample_query(t, m, r, bound.since, bound.until);
     IF r.owner::oid <> t.owner::oid THEN PERFORM tally_internal._guard_watcher(t, m, r, t.search_path, q.sql); END IF;
     RETURN QUERY
     SELECT x -> 'labels', (x - 'labels') || jsonb_build_object('bucket', bound.since, 'width', extract(epoch FROM bound.until - bound.since))

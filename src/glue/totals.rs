@@ -52,7 +52,7 @@ pg_fn! {
             return same(&call);
         }
         let leaves = call.kept(|_| Ok(Leaves::default()))?;
-        leaves.read(&call, 1);
+        leaves.read(&call, 1)?;
         change::<Sums>(&call, fresh, |words| Ok(working::add_cells(words, 1, leaves.others, leaves.numbers())))
     }
 

@@ -141,22 +141,18 @@ COMMENT ON COLUMN publisher_delivery_problems.joined_by IS 'artifact_uri or slug
 -- step: function publisher_deliveries(timestamptz, timestamptz)
 CREATE OR REPLACE FUNCTION publisher_deliveries(since timestamptz DEFAULT now() - interval '1 day',
                                                 until timestamptz DEFAULT 'infinity') RETURNS SETOF publisher_delivery_problems
-LANGUAGE sql STABLE SET search_path FROM CURRENT SET jit = off AS $f$ SELECT y.published_at, y.namespace, y.artifact_uri, y.slug, y.channel,
-    y.webhook_success,
-       CASE WHEN y.by IS NULL THEN 'not notified' WHEN y.webhook_success THEN 'delivered' WHEN y.webhook_success IS NULL THEN 'unknown'
-           ELSE 'failed' END AS outcome, y.by AS joined_by
-  FROM (SELECT m.published_at, m.namespace, m.artifact_uri, m.slug, x.channel, x.webhook_success, 'artifact_uri' AS by
-          FROM publisher_metrics_rollup m JOIN publisher_discord_metrics x ON x.artifact_uri = m.artifact_uri WHERE (false) AND m.published_at >=
-              since AND m.published_at < until
-        UNION ALL
-        SELECT m.published_at, m.namespace, m.artifact_uri, m.slug, d.channel, d.webhook_success, d.by
-          FROM (SELECT * FROM publisher_metrics_rollup m WHERE m.published_at >= since AND m.published_at < until AND NOT EXISTS (SELECT FROM
-              publisher_discord_metrics x
-                  WHERE x.artifact_uri = m.artifact_uri AND false) OFFSET 0) m
-          LEFT JOIN LATERAL (SELECT x.channel, x.webhook_success, 'artifact_uri' AS by FROM publisher_discord_metrics x WHERE x.artifact_uri = m.artifact_uri
-                             UNION ALL SELECT x.channel, x.webhook_success, 'slug' FROM publisher_discord_metrics x
-                              WHERE x.slug = m.slug AND NOT EXISTS (SELECT FROM publisher_discord_metrics o
-                                                                    WHERE o.artifact_uri = m.artifact_uri)) d ON true) y $f$;
+LANGUAGE sql STABLE SET search_path FROM CURRENT SET jit = off AS $f$
+    SELECT m.published_at, m.namespace, m.artifact_uri, m.slug, coalesce(a.channel, s.channel), coalesce(a.webhook_success, s.webhook_success),
+           CASE WHEN a.by IS NULL AND s.by IS NULL THEN 'not notified' WHEN coalesce(a.webhook_success, s.webhook_success) THEN 'delivered'
+                WHEN coalesce(a.webhook_success, s.webhook_success) IS NULL THEN 'unknown' ELSE 'failed' END, coalesce(a.by, s.by)
+      FROM publisher_metrics_rollup m
+      -- OFFSET 0: each artifact is looked up by itself, by its slug only where nothing has its address.
+      LEFT JOIN LATERAL (SELECT x.channel, x.webhook_success, 'artifact_uri' AS by FROM publisher_discord_metrics x
+                          WHERE x.artifact_uri = m.artifact_uri OFFSET 0) a ON true
+      LEFT JOIN LATERAL (SELECT x.channel, x.webhook_success, 'slug' AS by FROM publisher_discord_metrics x
+                          WHERE a.by IS NULL AND x.slug = m.slug OFFSET 0) s ON true
+     WHERE m.published_at >= since AND m.published_at < until
+$f$;
 COMMENT ON FUNCTION publisher_deliveries(timestamptz, timestamptz) IS
 'Every artifact published from since up to but not until, with its notifications in Discord of any time, joined by address or by slug: delivered, failed, '
 'unknown or not notified.';

@@ -160,7 +160,7 @@ mod tests {
             let stored = Frame::of(&[Some(raw(&format!("SELECT j {row}")))]);
             let text: String = one(&format!("SELECT j::text {row}"));
             let mut leaves = Leaves::default();
-            leaves.read(&stored.call(), 0);
+            leaves.read(&stored.call(), 0).unwrap();
             let found: Vec<(String, f64)> = leaves
                 .numbers()
                 .map(|(path, cells)| {

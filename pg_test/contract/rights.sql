@@ -5,7 +5,7 @@ CREATE TEMP TABLE readable (name text PRIMARY KEY);
 INSERT INTO readable SELECT unnest(string_to_array(
     -- Definitions, which everybody sees.
     'rollups dimensions measures beside faces clusters metrics metric_views ratios limits behaviours boards experiments experiment_metrics experiment_cells '
-        'keyed_rollups pseudonyms source_retentions installed_packs pack_list pack_tables pack_columns pack_steps packs '
+        'keyed_rollups pseudonyms source_retentions stored_settings settings installed_packs pack_list pack_tables pack_columns pack_steps packs '
     -- Marks and progress, which live views read as their readers.
     || 'dirty dirty_ranges members odd_rows reads enums jobs status progress health '
     -- What is released, and its proofs by row level security.
@@ -37,8 +37,8 @@ SELECT is_empty($$SELECT c.relname FROM pg_class c JOIN readable r ON r.name = c
     AND c.relname NOT IN ('dirty', 'members', 'odd_rows', 'reads', 'enums', 'jobs', 'pack_list', 'pack_tables', 'pack_columns', 'pack_steps', 'rollups',
         'dimensions', 'measures', 'beside', 'faces', 'clusters', 'dirty_ranges', 'source_retentions',
         'metrics', 'metric_views', 'ratios', 'limits', 'behaviours', 'boards', 'experiments', 'experiment_metrics', 'experiment_cells', 'releases',
-        'installed_packs', 'keyed_rollups', 'pseudonyms')$$,
-            'what holds data of its owner has row level security; these hold numbers, names of tables, what packs are made of and definitions, '
+        'installed_packs', 'keyed_rollups', 'pseudonyms', 'stored_settings')$$,
+            'what holds data of its owner has row level security; these hold numbers, names of tables, settings, what packs are made of and definitions, '
                 'which everybody sees');
 SELECT is_empty($$SELECT p.polrelid::regclass, p.polname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE c.relnamespace = 'tally'::regnamespace
     AND p.polcmd <> 'r'$$, 'policies are about reading: nobody writes');

@@ -26,6 +26,7 @@ survived() {
         -c "INSERT INTO \"Odd schema\".\"Parts\" VALUES ('2030-01-01', 3)"
     is "$(sql -d "$1" -c "SELECT * FROM differences('_live')")" "" "$2: capture goes on"
     is "$(sql -d "$1" -c "CALL tally.backfill()" -c "SELECT * FROM differences('')")" "" "$2: the next refresh is exact"
+    is "$(sql -d "$1" -c "SELECT value, source FROM tally.settings WHERE name = 'tally.keep_runs'")" '20 days|stored' "$2: a stored setting is in force"
     is "$(sql -d "$1" -c "SELECT owner::text FROM tally.rollups WHERE name = 'mine'")" analyst "$2: a definition has its owner"
     is "$(sql -d "$1" -c "SELECT * FROM tally.evaluate('2026-03-01 12:00Z')" -c "SELECT count(*) FROM tally.incidents" | tail -n 1)" 1 \
         "$2: the tick that was evaluated opens no second incident"
@@ -36,7 +37,7 @@ survived() {
 
 run_server dumped "${PROFILE:-release}" postgres "${settings[@]}"
 sql -d postgres -c "CREATE DATABASE origin"
-sql -d origin -c "CREATE EXTENSION pg_tally" -f pg_test/dump/schema.sql >/dev/null
+sql -d origin -c "CREATE EXTENSION pg_tally" -f pg_test/dump/schema.sql -c "SELECT tally.set('tally.keep_runs', '20 days')" >/dev/null
 before=$(sql -d origin -c 'SELECT * FROM state()')
 is "$(sql -d origin -c "SELECT count(*) > 0 FROM tally.dirty" -c "SELECT count(*) > 0 FROM tally.dirty_ranges WHERE batch IS NOT NULL" | tr '\n' ' ')" "t t " \
     "marks and a half-done backfill are left on purpose"

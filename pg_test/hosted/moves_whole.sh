@@ -42,6 +42,7 @@ known="SELECT id, name, relation, live_view, source, frozen_before, schedule, de
     SELECT * FROM tally.notifications ORDER BY id; SELECT * FROM tally.silences ORDER BY id; SELECT * FROM tally.released_buckets ORDER BY id;
     SELECT * FROM shop.shown ORDER BY bucket, cell; SELECT * FROM tally.release_proofs ORDER BY 1, 2, 3, 4; SELECT * FROM tally.board_views ORDER BY id;
     SELECT * FROM tally.audit ORDER BY id LIMIT %s; SELECT * FROM tally.tasks ORDER BY id; SELECT * FROM tally.limits ORDER BY id;
+    SELECT * FROM tally.stored_settings ORDER BY name;
     SELECT kind, name, statement FROM tally.definitions() ORDER BY ordinal; SELECT obj_description('shop.sales'::regclass)"
 
 # What a live view differs in from plain SQL over the raw rows, where they are.

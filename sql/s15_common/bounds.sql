@@ -58,12 +58,9 @@ COMMENT ON FUNCTION tally_internal._check_as_of(timestamptz, text) IS
 CREATE OR REPLACE FUNCTION tally_internal._most_per_role() RETURNS int
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    -- What the database says, not the session: whoever is bound by it could set it there.
-    wanted text := (SELECT split_part(x, '=', 2) FROM pg_db_role_setting s, unnest(s.setconfig) x
-                     WHERE s.setrole = 0 AND s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
-                       AND starts_with(x, 'tally.most_per_role=') ORDER BY s.setdatabase DESC LIMIT 1);
+    wanted text := tally_internal._setting_of_database('tally.most_per_role');
 BEGIN
-    RETURN CASE WHEN wanted ~ '^[0-9]{1,9}$' THEN wanted::int ELSE 1000 END;
+    RETURN CASE WHEN wanted ~ '^[0-9]{1,9}$' THEN wanted ELSE tally_internal._usual_setting('tally.most_per_role') END;
 END $$;
 COMMENT ON FUNCTION tally_internal._most_per_role() IS
 'How many channels, routes, silences or inhibitions one role may have: the setting tally.most_per_role of the database, by default 1,000.';
@@ -76,8 +73,7 @@ BEGIN
     IF had >= most THEN
         PERFORM tally_internal._refuse('program_limit_exceeded', format('role %s may have %s %s at most, and has %s', owner, most, what, had),
             'Each evaluation and delivery reads them, and the work of all others waits for it.',
-            format('%s  -- or the owner of the database allows more: ALTER DATABASE %I SET tally.most_per_role = %s;', one_less, current_database(),
-                   2 * GREATEST(most, 1)));
+            format('%s  -- or who installed pg_tally allows more: SELECT tally.set(''tally.most_per_role'', ''%s'');', one_less, 2 * GREATEST(most, 1)));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_quota(text, regrole, bigint, text) IS

@@ -6,29 +6,20 @@ DROP POLICY IF EXISTS owner_sees ON tally.put_off;
 CREATE POLICY owner_sees ON tally.put_off FOR SELECT USING (tally_internal._has_rights_of(owner));
 GRANT SELECT ON tally.put_off TO PUBLIC;
 
-CREATE OR REPLACE FUNCTION tally_internal._turn_limit(setting text, usual float8) RETURNS float8
+CREATE OR REPLACE FUNCTION tally_internal._turn_limit(setting text) RETURNS float8
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    wanted text := NULLIF(current_setting(setting, true), '');
+    usual text;
 BEGIN
-    IF wanted IS NULL THEN RETURN CASE WHEN usual > 0 THEN usual ELSE 'Infinity' END; END IF;
-    RETURN COALESCE(NULLIF(extract(epoch FROM wanted::interval)::float8 * 1000, 0), 'Infinity');
-EXCEPTION WHEN invalid_datetime_format OR interval_field_overflow OR datetime_field_overflow THEN
+    RETURN COALESCE(NULLIF(tally_internal._limit(setting), -1)::float8, 'Infinity');
+EXCEPTION WHEN data_exception THEN
     -- A wrong setting must not stop the work of everybody.
-    RAISE WARNING USING MESSAGE = format('%s must be an interval, got %L; it counts as %s ms', setting, wanted, usual), ERRCODE = SQLSTATE,
-        HINT = format('ALTER DATABASE %I SET %s = ''1 minute'';', current_database(), setting);
-    RETURN CASE WHEN usual > 0 THEN usual ELSE 'Infinity' END;
+    usual := tally_internal._usual_setting(setting);
+    RAISE WARNING USING MESSAGE = format('%s; it counts as %L', SQLERRM, usual), ERRCODE = SQLSTATE, HINT = tally_internal._set_again(setting);
+    RETURN COALESCE(NULLIF(extract(epoch FROM usual::interval)::float8 * 1000, 0), 'Infinity');
 END $$;
-COMMENT ON FUNCTION tally_internal._turn_limit(text, float8) IS
-'How long all work of one role may take in one run, in milliseconds: by a setting (0: no limit), or as usual where it is not set.';
-
-CREATE OR REPLACE FUNCTION tally_internal._usual_turn(otherwise float8) RETURNS float8
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    -- It ends before the job is ended.
-    SELECT COALESCE(extract(epoch FROM l.longest)::float8 * 800, otherwise) FROM tally_internal._job_limits() l
-$$;
-COMMENT ON FUNCTION tally_internal._usual_turn(float8) IS
-'How long all work of one role may usually take in one run, in milliseconds: four fifths of what a job may last, or as given where that has no limit.';
+COMMENT ON FUNCTION tally_internal._turn_limit(text) IS
+'How long all work of one role, or one job, may take in one run, in milliseconds, by a setting; Infinity where it has no limit.';
 
 CREATE OR REPLACE FUNCTION tally_internal._spend(spent jsonb, owner regrole, began timestamptz) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -59,7 +50,7 @@ BEGIN
               FROM unnest(owners, names) WITH ORDINALITY x(owner, name, place) GROUP BY x.owner RETURNING * LOOP
         RAISE WARNING USING MESSAGE = format('%s %s of role %s were put off to the next run, the first is %L', one.count, kind, one.owner::regrole, one.first),
             DETAIL = format('The others of that role had taken %s s of this run.', round(one.took_ms::numeric / 1000, 1)),
-            HINT = format('ALTER DATABASE %I SET %s = ''10 minutes'';  -- or mend what is slow', current_database(), setting);
+            HINT = format('SELECT tally.set(%L, ''10 minutes'');  -- or mend what is slow', setting);
     END LOOP;
 END $$;
 COMMENT ON FUNCTION tally_internal._put_off(text, text, regrole[], text[], jsonb, text) IS

@@ -19,13 +19,15 @@ COMMENT ON FUNCTION tally_internal._holders(regclass[], text[]) IS
 'Who holds locks of some modes on some tables: process, state, since when; or the prepared transaction. Not what they run, which is not everybody''s to read.';
 
 CREATE OR REPLACE FUNCTION tally_internal._patience() RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT COALESCE(NULLIF(current_setting('tally.lock_timeout', true), ''), '5 seconds') $$;
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(tally_internal._setting('tally.lock_timeout'), tally_internal._usual_setting('tally.lock_timeout'))
+$$;
 COMMENT ON FUNCTION tally_internal._patience() IS 'The setting tally.lock_timeout: how long a definition waits for a lock of a source.';
 
 CREATE OR REPLACE FUNCTION tally_internal._patience_ms() RETURNS int
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Zero would be for ever.
-    SELECT GREATEST(LEAST(extract(epoch FROM tally_internal._patience()::interval) * 1000, 2147483647), 1)::int
+    SELECT GREATEST(LEAST(extract(epoch FROM tally_internal._length('tally.lock_timeout', tally_internal._patience())) * 1000, 2147483647), 1)::int
 $$;
 COMMENT ON FUNCTION tally_internal._patience_ms() IS 'The setting tally.lock_timeout in milliseconds.';
 
@@ -55,7 +57,7 @@ CREATE OR REPLACE FUNCTION tally_internal._lock_tables(tables regclass[], exclus
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     patience text := tally_internal._patience();
-    deadline timestamptz := clock_timestamp() + patience::interval;
+    deadline timestamptz := clock_timestamp() + tally_internal._length('tally.lock_timeout', patience);
     -- The triggers of a partitioned table are its partitions' too.
     wanted   text := (SELECT string_agg(CASE c.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || c.oid::regclass, ', ' ORDER BY c.oid) FROM pg_class c
                       WHERE c.oid = ANY (tables) AND c.relkind <> 'f');

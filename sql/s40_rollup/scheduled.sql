@@ -60,7 +60,7 @@ BEGIN
     state := run;
     SELECT * INTO r FROM tally.rollups x WHERE x.id = rollup_id;
     IF r.id IS NULL OR NOT tally_internal._due(r.id) OR run -> 'locked' ? r.source::oid::text THEN RETURN; END IF;
-    IF NOT tally_internal._has_turn(run -> 'spent', r.owner, tally_internal._turn_limit('tally.role_refresh_timeout', tally_internal._usual_turn(600000))) THEN
+    IF NOT tally_internal._has_turn(run -> 'spent', r.owner, tally_internal._turn_limit('tally.role_refresh_timeout')) THEN
         state := jsonb_set(run, '{put_off}', run -> 'put_off' || to_jsonb(r.id));
         RETURN;
     END IF;

@@ -1,52 +1,33 @@
 -- Owns: create_probe, drop_probe, sampling, and reading what was sampled.
 
-CREATE OR REPLACE FUNCTION tally_internal._query_timeout() RETURNS int
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    wanted text := NULLIF(current_setting('tally.query_timeout', true), '');
-BEGIN
-    -- Before the block with EXCEPTION, as in _most_label_sets().
-    IF wanted IS NULL THEN RETURN 30000; END IF;
-    BEGIN
-        -- run_as() takes 0 for the limit of a refresh.
-        RETURN COALESCE(NULLIF(LEAST(extract(epoch FROM wanted::interval) * 1000, 2147483647)::int, 0), -1);
-    EXCEPTION WHEN invalid_datetime_format OR interval_field_overflow OR datetime_field_overflow THEN
-        PERFORM tally_internal._refuse(SQLSTATE, format('tally.query_timeout must be an interval, got %L', wanted), NULL,
-            format('ALTER DATABASE %I SET tally.query_timeout = ''30 seconds'';', current_database()));
-    END;
-END $$;
-COMMENT ON FUNCTION tally_internal._query_timeout() IS
-'How long the query of one probe or threshold may take, in milliseconds: the setting tally.query_timeout, by default 30 seconds; -1 for no limit, which the '
-'setting 0 asks for.';
-
-CREATE OR REPLACE FUNCTION tally_internal._role_timeout() RETURNS float8
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN tally_internal._turn_limit('tally.role_timeout', 2.0 * tally_internal._query_timeout());
-EXCEPTION WHEN data_exception THEN
-    -- Each query says that the setting is wrong.
-    RETURN tally_internal._turn_limit('tally.role_timeout', 60000);
-END $$;
-COMMENT ON FUNCTION tally_internal._role_timeout() IS
-'How long all thresholds, or all probes, of one role may take in one run, in milliseconds: the setting tally.role_timeout, by default twice as long as one '
-    'query may.';
-
 CREATE OR REPLACE FUNCTION tally_internal._most_label_sets() RETURNS int
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    wanted text := NULLIF(current_setting('tally.most_label_sets', true), '');
+    noted  text := current_setting('tally.most_label_sets_noted', true);
+    wanted text;
 BEGIN
-    -- Before the block with EXCEPTION, which is a subtransaction: each threshold asks at each tick.
-    IF wanted IS NULL THEN RETURN 10000; END IF;
-    BEGIN
-        RETURN LEAST(GREATEST(wanted::numeric, 1), 10000000)::int;
-    EXCEPTION WHEN invalid_text_representation THEN
-        PERFORM tally_internal._refuse('invalid_parameter_value', format('tally.most_label_sets must be a number, got %L', wanted), NULL,
-            format('ALTER DATABASE %I SET tally.most_label_sets = 10000;', current_database()));
-    END;
+    IF noted <> '' THEN RETURN noted; END IF;
+    wanted := tally_internal._setting('tally.most_label_sets');
+    IF wanted IS NULL THEN RETURN tally_internal._usual_setting('tally.most_label_sets'); END IF;
+    RETURN tally_internal._whole('tally.most_label_sets', wanted, 1, 10000000);
 END $$;
 COMMENT ON FUNCTION tally_internal._most_label_sets() IS
 'How many label sets a probe or threshold may yield at a tick: the setting tally.most_label_sets, by default 10,000.';
+
+CREATE OR REPLACE FUNCTION tally_internal._note_limits(begins boolean DEFAULT true) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM set_config('tally.query_timeout_noted', '', true), set_config('tally.most_label_sets_noted', '', true);
+    IF begins THEN
+        PERFORM set_config('tally.query_timeout_noted', tally_internal._limit('tally.query_timeout')::text, true),
+            set_config('tally.most_label_sets_noted', tally_internal._most_label_sets()::text, true);
+    END IF;
+EXCEPTION WHEN data_exception THEN
+    -- Each definition says for itself that the setting is wrong.
+    NULL;
+END $$;
+COMMENT ON FUNCTION tally_internal._note_limits(boolean) IS
+'Notes the limits of a query for a run over many definitions, each of which would look them up, or ends that (false). An error takes the note with it.';
 
 CREATE OR REPLACE FUNCTION tally_internal._check_label_sets(seen bigint, what text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -57,7 +38,7 @@ BEGIN
     IF seen > most THEN
         PERFORM tally_internal._refuse('program_limit_exceeded', format('%s yields more than %s label sets', what, most),
             'Each label set is an alert of its own, and filing them takes time that all others wait for.',
-            format('ALTER DATABASE %I SET tally.most_label_sets = %s;  -- or aggregate in the query', current_database(), most * 10));
+            format('SELECT tally.set(''tally.most_label_sets'', ''%s'');  -- or aggregate in the query', LEAST(most::bigint * 10, 10000000)));
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_label_sets(bigint, text) IS
@@ -76,7 +57,7 @@ BEGIN
         (x ->> 'samples')::float8
       -- One more than may be, so that too many are noticed and not all are fetched.
       FROM tally.run_as(owner, search_path, format(E'SELECT * FROM (%s\n) tally_query LIMIT %s', tally_internal._with_as_of(query),
-               tally_internal._most_label_sets() + 1), tally_internal._query_timeout(), 'UTC', tick) x;
+               tally_internal._most_label_sets() + 1), tally_internal._limit('tally.query_timeout'), 'UTC', tick) x;
 END $$;
 COMMENT ON FUNCTION tally_internal._labelled(regrole, text, text, timestamptz) IS
 'Runs a probe''s or threshold''s query as its owner: value, samples, and every other column as a label; :as_of is the tick.';
@@ -223,12 +204,13 @@ DECLARE
     p       tally.probes;
     began   timestamptz;
     spent   jsonb := '{}';
-    most    float8 := tally_internal._role_timeout();
+    most    float8 := tally_internal._turn_limit('tally.role_timeout');
     owners  regrole[];
     waiting text[];
 BEGIN
     PERFORM tally_internal._check_operator(tally_internal._caller(who), 'tally.sample_probes(timestamptz)'::regprocedure);
     PERFORM tally_internal._check_as_of(as_of, 'SELECT tally.sample_probes(now());');
+    PERFORM tally_internal._note_limits();
     -- Those that were slow the last time come last; those that were put off come before those that were not.
     FOR p IN SELECT x.* FROM tally.probes x WHERE x.enabled ORDER BY COALESCE(x.last_ms > 1000, false), x.last_tick NULLS FIRST, x.id LOOP
         -- If its distance of ticks cannot be reckoned with, a probe is tried every minute, and says so.
@@ -270,6 +252,7 @@ BEGIN
         spent := tally_internal._spend(spent, p.owner, began);
         RETURN NEXT;
     END LOOP;
+    PERFORM tally_internal._note_limits(false);
     PERFORM tally_internal._put_off('probes', NULL, owners, waiting, spent, 'tally.role_timeout');
 END $$;
 COMMENT ON FUNCTION tally_internal._sample_probes(timestamptz, bigint) IS 'sample_probes(), with the engine''s rights, for those who may call it.';

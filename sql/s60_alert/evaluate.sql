@@ -28,7 +28,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit 
 DECLARE
     began  timestamptz := clock_timestamp();
     start  timestamptz;
-    most   float8 := CASE WHEN threshold IS NULL THEN tally_internal._role_timeout() ELSE 'Infinity' END;
+    most   float8 := CASE WHEN threshold IS NULL THEN tally_internal._turn_limit('tally.role_timeout') ELSE 'Infinity' END;
     due    record;
     one    record;
     read   jsonb;
@@ -36,6 +36,7 @@ DECLARE
     proved jsonb;
 BEGIN
     IF NOT tally_internal._evaluation_lock() THEN RETURN; END IF;
+    PERFORM tally_internal._note_limits();
     FOR due IN SELECT * FROM tally_internal._due_thresholds(as_of, by_clock, threshold) LOOP
         CONTINUE WHEN NOT tally_internal._has_turn(spent, (due.t).owner, most);
         -- Whoever drops a threshold may keep his transaction open for as long as he likes. Only that threshold waits for it, and is due still.
@@ -60,6 +61,7 @@ BEGIN
         RETURN NEXT;
         EXIT WHEN clock_timestamp() > began + budget;
     END LOOP;
+    PERFORM tally_internal._note_limits(false);
 END $$;
 COMMENT ON FUNCTION tally_internal._evaluate_part(timestamptz, boolean, text, interval, jsonb) IS
 'Evaluates thresholds that are due (one, or all with null) until they are done or the budget of time is spent (null: none). by_clock: as_of is the real time. '
@@ -68,7 +70,7 @@ COMMENT ON FUNCTION tally_internal._evaluate_part(timestamptz, boolean, text, in
 CREATE OR REPLACE FUNCTION tally_internal._put_off_thresholds(as_of timestamptz, by_clock boolean, spent jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    most    float8 := tally_internal._role_timeout();
+    most    float8 := tally_internal._turn_limit('tally.role_timeout');
     owners  regrole[];
     waiting text[];
 BEGIN

@@ -76,7 +76,7 @@ BEGIN
         SELECT c.labels, jsonb_object_agg(c.dimension, c.top) AS contributors FROM (
             SELECT (x -> 'labels')::text AS labels, x ->> 'dimension' AS dimension,
                    jsonb_agg(tally_internal._contributor(x) ORDER BY (x ->> 'place')::int) AS top
-              FROM tally.run_as(t.owner, t.search_path, sql, tally_internal._query_timeout(), r.zone, since, until, before, past, sets) x
+              FROM tally.run_as(t.owner, t.search_path, sql, tally_internal._limit('tally.query_timeout'), r.zone, since, until, before, past, sets) x
              GROUP BY 1, 2) c
          GROUP BY 1) s);
 END $$;
@@ -130,7 +130,7 @@ BEGIN
     PERFORM tally_internal._guard_watcher(t, m, r, t.search_path, sql);
     RETURN (SELECT COALESCE(jsonb_object_agg(v.labels, v.points), '{}') FROM (
         SELECT (x -> 'labels')::text AS labels, jsonb_agg(x - 'labels' ORDER BY x ->> 'bucket') AS points
-          FROM tally.run_as(t.owner, t.search_path, sql, tally_internal._query_timeout(), 'UTC', earlier, until, sets) x
+          FROM tally.run_as(t.owner, t.search_path, sql, tally_internal._limit('tally.query_timeout'), 'UTC', earlier, until, sets) x
          GROUP BY 1) v);
 END $$;
 COMMENT ON FUNCTION tally_internal._values_before(tally.thresholds, tally.metrics, tally.rollups, text[], jsonb, jsonb[], timestamptz) IS

@@ -59,7 +59,7 @@ BEGIN
     RETURN (SELECT COALESCE(jsonb_object_agg(c.dimension, c.top), '{}') FROM (
         SELECT x ->> 'dimension' AS dimension, jsonb_agg(tally_internal._contributor(x) ORDER BY (x ->> 'place')::int) AS top
           -- A question like this may take as long as the source is wide. The other thresholds of the tick wait for it.
-          FROM tally.run_as(t.owner, r.search_path, sql, LEAST(tally_internal._query_timeout(), 2000), r.zone, since, until, before, past) x
+          FROM tally.run_as(t.owner, r.search_path, sql, LEAST(tally_internal._limit('tally.query_timeout'), 2000), r.zone, since, until, before, past) x
          GROUP BY 1) c);
 END $$;
 COMMENT ON FUNCTION tally_internal._source_contributors(tally.thresholds, tally.metrics, tally.rollups, jsonb, timestamptz, timestamptz) IS

@@ -107,7 +107,8 @@ BEGIN
     -- The owner of the threshold is a reader of the metric, as who calls timeseries() is. The metric may be another than when it was made.
     PERFORM tally_internal._guard(t.owner, tally_internal._policy_owners(t.owner, ARRAY[r.relation, r.live_view, r.source]), in_text => true);
     SELECT x ->> 'found' INTO found_
-      FROM tally.run_as(t.owner, search_path, 'SELECT tally_internal._unsafe_function($1) AS found', tally_internal._query_timeout(), r.zone, query) x;
+      FROM tally.run_as(t.owner, search_path, 'SELECT tally_internal._unsafe_function($1) AS found',
+                        tally_internal._limit('tally.query_timeout'), r.zone, query) x;
     IF found_ IS NOT NULL THEN
         PERFORM tally_internal._refuse('insufficient_privilege',
             format('threshold %L would run %s to read metric %L of %s, expected functions of PostgreSQL, pg_tally or a superuser that do not write', t.name,
@@ -155,7 +156,7 @@ BEGIN
     RETURN QUERY
     SELECT x -> 'labels', (x - 'labels') || jsonb_build_object('bucket', bound.since, 'width', extract(epoch FROM bound.until - bound.since))
       FROM tally.run_as(t.owner, t.search_path, format('SELECT * FROM (%s) s LIMIT %s', q.sql, tally_internal._most_label_sets() + 1),
-                        tally_internal._query_timeout(), r.zone, bound.since, bound.until, q.sinces, q.untils) x;
+                        tally_internal._limit('tally.query_timeout'), r.zone, bound.since, bound.until, q.sinces, q.untils) x;
 END $$;
 COMMENT ON FUNCTION tally_internal._samples(tally.thresholds, timestamptz) IS
 'The label sets of a threshold at a tick, each with the sample that tally.alert_step() takes.';

@@ -134,7 +134,7 @@ COMMENT ON FUNCTION tally_internal._when_schedules_change_s70(int, jsonb) IS 'Li
 CREATE OR REPLACE FUNCTION tally_internal._when_clock_ticks_s70(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    most float8 := tally_internal._turn_limit('tally.job_timeout', (SELECT extract(epoch FROM l.longest)::float8 * 1000 FROM tally_internal._job_limits() l));
+    most float8 := tally_internal._turn_limit('tally.job_timeout');
     job  record;
 BEGIN
     IF most = 'Infinity' THEN RETURN; END IF;
@@ -167,8 +167,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._maintain(interval, bigint) IS 'maintain(), with the engine''s rights, for those who may call it.';
 
-CREATE OR REPLACE FUNCTION tally.maintain(keep interval DEFAULT COALESCE(NULLIF(pg_catalog.current_setting('tally.keep_runs', true), ''),
-                                                              '14 days')::interval) RETURNS void
+CREATE OR REPLACE FUNCTION tally_internal._keep_runs() RETURNS interval
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT tally_internal._length('tally.keep_runs', COALESCE(tally_internal._setting('tally.keep_runs'), tally_internal._usual_setting('tally.keep_runs')))
+$$;
+COMMENT ON FUNCTION tally_internal._keep_runs() IS 'How long the log of runs is kept: the setting tally.keep_runs, by default 14 days.';
+
+CREATE OR REPLACE FUNCTION tally.maintain(keep interval DEFAULT tally_internal._keep_runs()) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM tally_internal._maintain(keep);

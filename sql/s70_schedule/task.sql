@@ -111,31 +111,6 @@ END $$;
 COMMENT ON FUNCTION tally_internal._forget_task(int, bigint) IS
 'Takes a task out of the catalogue; false where there is none of the caller''s. For drop_task().';
 
-CREATE OR REPLACE FUNCTION tally_internal._task_timeout() RETURNS int
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    wanted text := COALESCE(NULLIF(current_setting('tally.task_timeout', true), ''), '1 hour');
-BEGIN
-    RETURN COALESCE(NULLIF(LEAST(extract(epoch FROM wanted::interval) * 1000, 2147483647)::int, 0), -1);
-EXCEPTION WHEN invalid_datetime_format OR interval_field_overflow OR datetime_field_overflow THEN
-    PERFORM tally_internal._refuse(SQLSTATE, format('tally.task_timeout must be an interval, got %L', wanted), NULL,
-        format('ALTER DATABASE %I SET tally.task_timeout = ''1 hour'';', current_database()));
-END $$;
-COMMENT ON FUNCTION tally_internal._task_timeout() IS
-'How long one task may take, in milliseconds: the setting tally.task_timeout, by default an hour. The setting 0 means no limit, which is -1 here.';
-
-CREATE OR REPLACE FUNCTION tally_internal._role_task_timeout() RETURNS float8
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN tally_internal._turn_limit('tally.role_task_timeout', tally_internal._usual_turn(tally_internal._task_timeout()));
-EXCEPTION WHEN data_exception THEN
-    -- Each task says that the setting is wrong.
-    RETURN tally_internal._turn_limit('tally.role_task_timeout', tally_internal._usual_turn(3600000));
-END $$;
-COMMENT ON FUNCTION tally_internal._role_task_timeout() IS
-'How long all tasks of one role may take in one run, in milliseconds: the setting tally.role_task_timeout, by default as long as one task may (hosted '
-    'edition: 8 minutes).';
-
 CREATE OR REPLACE FUNCTION tally_internal._run_tasks(schedule text, as_of timestamptz, who bigint DEFAULT tally_internal._me())
     RETURNS TABLE (task text, returned bigint, error text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET tally.actor = '' AS $$
@@ -144,7 +119,7 @@ DECLARE
     t       tally.tasks;
     began   timestamptz;
     spent   jsonb := '{}';
-    most    float8 := tally_internal._role_task_timeout();
+    most    float8 := tally_internal._turn_limit('tally.role_task_timeout');
     owners  regrole[];
     waiting text[];
 BEGIN
@@ -175,7 +150,7 @@ BEGIN
         END IF;
         BEGIN
             SELECT count(*) INTO returned FROM tally.run_as(t.owner, t.search_path, tally_internal._with_as_of(t.statement),
-                                                            tally_internal._task_timeout(), 'UTC', as_of);
+                                                            tally_internal._limit('tally.task_timeout'), 'UTC', as_of);
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS t.sqlstate = RETURNED_SQLSTATE, t.message = MESSAGE_TEXT;
             t.message := left(t.message, 1000);

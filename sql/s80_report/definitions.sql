@@ -135,6 +135,10 @@ COMMENT ON FUNCTION tally_internal._release_definitions() IS 'Releases as statem
 
 CREATE OR REPLACE FUNCTION tally_internal._owned_definitions() RETURNS TABLE (stage int, id int, kind text, name text, owner text, statement text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT -1, NULL::int, 'setting', s.name, (SELECT p.proowner FROM pg_proc p WHERE p.oid = 'tally.set(text, text)'::regprocedure)::regrole::text,
+           format('SELECT tally.set(%L, %L);', s.name, s.value)
+      FROM tally.stored_settings s WHERE tally_internal._may_operate(tally_internal._current_role(), 'tally.set(text, text)'::regprocedure)
+    UNION ALL
     SELECT 1, NULL::int, 'retention of a source', s.source::text, s.owner::text,
            tally_internal._definition_call('retain_source', s.source::text, ARRAY[
                ['keep', s.keep::text], ['deletes', CASE WHEN NOT s.deletes THEN 'false' END], ['drop_partitions', CASE WHEN s.drop_partitions THEN 'true' END]])
@@ -188,7 +192,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
        AND NOT EXISTS (SELECT FROM tally.releases x WHERE x.task_id = t.id)
 $$;
 COMMENT ON FUNCTION tally_internal._owned_definitions() IS
-'What belongs to an owner alone, as statements: retentions of sources, limits of readers, required pseudonyms, probes, thresholds, inhibitions, routes, tasks.';
+'What belongs to an owner alone, as statements: stored settings, retentions of sources, limits of readers, required pseudonyms, probes, thresholds, '
+'inhibitions, routes, tasks.';
 
 -- Only the owner sees a channel's url. No statement holds what opens doors (secret, headers).
 CREATE OR REPLACE FUNCTION tally_internal._channel_definitions(who bigint DEFAULT tally_internal._me())
@@ -225,8 +230,8 @@ SET extra_float_digits = 1 SET bytea_output = 'hex' SET quote_all_identifiers = 
      ORDER BY 1
 $$;
 COMMENT ON FUNCTION tally.definitions() IS
-'Everything that is defined and that you may see, as statements in the order in which to run them: packs, rollups, cluster rollups, funnels, retentions '
-'and sessions, how long sources keep their rows, required pseudonyms, '
+'Everything that is defined and that you may see, as statements in the order in which to run them: settings, packs, rollups, cluster rollups, funnels, '
+'retentions and sessions, how long sources keep their rows, required pseudonyms, '
 'metrics, ratios and probes, thresholds, channels (without secret and headers), inhibitions, routes, tasks, boards. '
 'Keep them under version control, or run them in another database that has the same sources. In the database from which they come they change nothing. The '
 'column owner says which role runs each.';

@@ -31,11 +31,12 @@ ALTER TABLE tally.rollups DISABLE ROW LEVEL SECURITY;
 ALTER TABLE tally.dimensions DISABLE ROW LEVEL SECURITY;
 ALTER TABLE tally.measures DISABLE ROW LEVEL SECURITY;
 ALTER TABLE tally.source_retentions DISABLE ROW LEVEL SECURITY;
+ALTER TABLE tally.stored_settings DISABLE ROW LEVEL SECURITY;
 ALTER TABLE tally.beside DISABLE ROW LEVEL SECURITY;
 ALTER TABLE tally.dirty_ranges DISABLE ROW LEVEL SECURITY;
 -- Live views read marks with the rights of their owners.
 GRANT SELECT ON tally.rollups, tally.dimensions, tally.measures, tally.source_retentions, tally.dirty, tally.dirty_ranges, tally.reads, tally.enums,
-    tally.members, tally.beside, tally.odd_rows, tally.jobs, tally.status TO PUBLIC;
+    tally.members, tally.beside, tally.odd_rows, tally.jobs, tally.status, tally.stored_settings, tally.settings TO PUBLIC;
 
 -- The owner of the source sees the content of rows that came too late.
 ALTER TABLE tally.late_rows ENABLE ROW LEVEL SECURITY;

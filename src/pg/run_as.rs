@@ -5,7 +5,6 @@
 //! later with other rights, and the search_path is the maker's, not the caller's. So is every other setting that an
 //! answer could depend on: the statement runs under [`PINNED`], whoever's session it is.
 
-use pgrx::direct_function_call;
 use pgrx::pg_sys::{self, Datum};
 use std::ffi::{CStr, CString};
 use tally_core::error::{SqlState, TallyError};
@@ -60,6 +59,8 @@ crate::pg_fn! {
             pg_sys::InitMaterializedSRF(fcinfo, pg_sys::MAT_SRF_USE_EXPECTED_DESC);
             let result = (*fcinfo).resultinfo.cast::<pg_sys::ReturnSetInfo>();
 
+            let given = if call.nargs() > 3 { call.i32(3) } else { 0 };
+            let timeout = if given == 0 { refresh_timeout() } else { given };
             let (mut user, mut context) = (pg_sys::InvalidOid, 0);
             pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
             let nest = pg_sys::NewGUCNestLevel();
@@ -69,8 +70,6 @@ crate::pg_fn! {
             for (name, value) in PINNED {
                 set(name, value);
             }
-            let given = if call.nargs() > 3 { call.i32(3) } else { 0 };
-            let timeout = if given == 0 { refresh_timeout() } else { given };
             let parameters = Parameters::of(fcinfo, call.nargs());
             // An ERROR in here unwinds to the transaction, which restores user and settings itself.
             super::cage::within(given == 0, || {
@@ -173,34 +172,26 @@ impl Parameters {
     }
 }
 
-/// How long one statement of a refresh may take, in milliseconds: the setting tally.refresh_timeout, by default an hour.
-fn refresh_timeout() -> i32 {
-    const AN_HOUR: i32 = 3_600_000;
-    // SAFETY: the text lives until the setting changes, and is copied before.
-    let given = unsafe {
-        let text = pg_sys::GetConfigOption(c"tally.refresh_timeout".as_ptr(), true, false);
-        (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
-    };
-    let Some(given) = given.filter(|text| !text.is_empty()) else {
-        return AN_HOUR;
-    };
-    // SAFETY: interval_in takes a C string, a type's OID and a modifier.
-    let interval = unsafe {
-        let text = CString::new(given).unwrap_or_default();
-        direct_function_call::<pgrx::datum::Interval>(
-            pg_sys::interval_in,
-            &[
-                Some(Datum::from(text.as_ptr())),
-                Some(Datum::from(0)),
-                Some(Datum::from(-1i32)),
-            ],
-        )
-    };
-    interval.map_or(AN_HOUR, |length| {
-        let days = i64::from(length.months()) * 30 + i64::from(length.days());
-        let milliseconds = days.saturating_mul(86_400_000).saturating_add(length.micros() / 1000);
-        milliseconds.clamp(0, i64::from(i32::MAX)) as i32
-    })
+/// How long one statement of a refresh may take, in milliseconds: the setting tally.refresh_timeout, which SQL reads as it reads every other.
+/// An hour while an upgrade from a version without that function is under way.
+///
+/// # Safety
+/// Must run inside a transaction, before the user is switched.
+unsafe fn refresh_timeout() -> i32 {
+    // SAFETY: the lists hold nodes of their own, made here; the function takes a text and returns an int, and is not strict.
+    unsafe {
+        let mut name = std::ptr::null_mut();
+        for part in [c"tally_internal", c"_limit"] {
+            name = pg_sys::lappend(name, pg_sys::makeString(part.as_ptr().cast_mut()).cast());
+        }
+        let takes = [pg_sys::TEXTOID];
+        let function = pg_sys::LookupFuncName(name, 1, takes.as_ptr(), true);
+        if function == pg_sys::InvalidOid {
+            return 3_600_000;
+        }
+        let setting = pg_sys::cstring_to_text(c"tally.refresh_timeout".as_ptr());
+        pg_sys::OidFunctionCall1Coll(function, pg_sys::DEFAULT_COLLATION_OID, Datum::from(setting)).value() as i32
+    }
 }
 
 /// Runs one statement and keeps each of its rows as a jsonb object.

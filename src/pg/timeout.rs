@@ -100,8 +100,8 @@ fn too_long(milliseconds: i32) -> ! {
         )
         .detail("What a definition runs has a limit, so that none keeps the others waiting.")
         .hint(
-            "SHOW tally.query_timeout; and ALTER DATABASE … SET tally.query_timeout = '1 minute';  \
-             -- tally.task_timeout of tasks, tally.refresh_timeout of rollups",
+            "SELECT tally.set('tally.query_timeout', '1 minute');  -- tally.task_timeout of tasks, tally.refresh_timeout of rollups; \
+             tally.settings has what they are now",
         ),
     )
 }

@@ -342,6 +342,9 @@ ALTER TABLE tally.probes ADD COLUMN last_ms float8;
 -- Limits of readers.
 -- FILE s50_metric/state/limits.sql
 
+-- Settings that are stored.
+-- FILE s15_common/state/stored_settings.sql
+
 -- Metrics made of two others.
 -- FILE s50_metric/state/ratios.sql
 

@@ -89,5 +89,12 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
         ELSE false END
 $$;
 
+CREATE OR REPLACE FUNCTION tally_internal._is_trusted(role oid) RETURNS boolean
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    -- Whoever calls pg_tally runs functions of the role that installed it, which can replace them. One more of its functions gives it no more.
+    SELECT EXISTS (SELECT FROM pg_roles o WHERE o.oid = role AND o.rolsuper)
+        OR EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = 'tally' AND n.nspowner = role)
+$$;
+
 CREATE OR REPLACE FUNCTION tally_internal._installed_version() RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT '@VERSION@'::text $$;

@@ -1,17 +1,5 @@
 -- Owns: sessions of an actor's times as arrays, and the paths of actors, in SQL.
 
-CREATE OR REPLACE FUNCTION tally_internal._times_trans(state bytea, at timestamptz) RETURNS bytea
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT COALESCE(state || timestamptz_send(at), state, timestamptz_send(at)) $$;
-CREATE OR REPLACE FUNCTION tally_internal._times_merge(state bytea, other bytea) RETURNS bytea
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$ SELECT COALESCE(state || other, state, other) $$;
-CREATE OR REPLACE FUNCTION tally_internal._times_final(state bytea) RETURNS timestamptz[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    -- Eight bytes hold a time: microseconds since 2000.
-    SELECT array_agg((timestamp '2000-01-01' + x.us / 86400000000 * interval '1 day' + x.us % 86400000000 * interval '1 microsecond') AT TIME ZONE 'UTC'
-                     ORDER BY x.us)
-      FROM (SELECT ('x' || encode(substr(state, 8 * i + 1, 8), 'hex'))::bit(64)::bigint AS us FROM generate_series(0, length(state) / 8 - 1) i) x
-$$;
-
 CREATE FUNCTION tally_internal._session_numbers(times timestamptz[], gap interval, "values" text[] DEFAULT NULL)
     RETURNS TABLE (n bigint, at timestamptz, value text, session bigint)
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -38,7 +38,11 @@ END $$;
 COMMENT ON FUNCTION tally_internal._holds(text, float8, float8, int) IS 'Whether a comparison holds; = and != of both numbers rounded to so many decimals.';
 
 CREATE OR REPLACE FUNCTION tally_internal._add_size(sum float8, value float8) RETURNS float8
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN sum OPERATOR(pg_catalog.+) pg_catalog.abs(value);
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+-- PostgreSQL refuses a sum beyond the largest number, which is infinity here.
+RETURN CASE WHEN sum OPERATOR(pg_catalog.>) (1.7976931348623157e308::pg_catalog.float8 OPERATOR(pg_catalog.-) pg_catalog.abs(value))
+                 AND sum OPERATOR(pg_catalog.<=) 'Infinity'::pg_catalog.float8 THEN 'Infinity'::pg_catalog.float8
+            ELSE sum OPERATOR(pg_catalog.+) pg_catalog.abs(value) END;
 
 CREATE OR REPLACE FUNCTION tally_internal._float_text(value float8) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET extra_float_digits = 1 SET search_path = pg_catalog, pg_temp AS $$

@@ -40,7 +40,7 @@ BEGIN
     RETURN tally_internal._stats_joined(state, ROW(true, 1, ARRAY[y, 0, 0, 0, x, 0, 0])::tally.stats);
 END $$;
 -- How the engine computes it where it refreshes: no PL/pgSQL runs per row. Powers of deviations from the mean are summed, and what the mean was off is taken
--- back. Numbers that do not vary deviate by nothing at all. Where a power could be too great or too small for a float, the aggregate computes.
+-- back. Numbers that do not vary deviate by nothing at all. Where a power could be too great or too small for a float, rows are taken one by one.
 CREATE FUNCTION tally_internal._moderate(low float8, high float8) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT low > -1e60 AND high < 1e60 AND (low = high OR high - low > 1e-60)
@@ -51,16 +51,17 @@ CREATE FUNCTION tally_internal._stats_of(ys float8[]) RETURNS tally.stats
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     n bigint; low float8; high float8; c float8; e float8; p float8; q float8; r float8; s float8;
-    few tally.stats;
+    one tally.stats;
 BEGIN
     -- A statement takes longer than all the rest where groups are small.
-    IF cardinality(ys) < 5 THEN
-        FOR i IN 1 .. cardinality(ys) LOOP few := tally_internal._stats_trans(few, ys[i]); END LOOP;
-        RETURN few;
+    IF cardinality(ys) >= 5 THEN
+        SELECT count(y), min(y), max(y), sum(CASE WHEN abs(y) < 1e60 THEN y END) INTO n, low, high, c FROM (SELECT unnest(ys) AS y) u;
+        IF n = 0 THEN RETURN NULL; END IF;
     END IF;
-    SELECT count(y), min(y), max(y), sum(CASE WHEN abs(y) < 1e60 THEN y END) INTO n, low, high, c FROM (SELECT unnest(ys) AS y) u;
-    IF n = 0 THEN RETURN NULL; END IF;
-    IF NOT tally_internal._moderate(low, high) THEN RETURN (SELECT tally.stats(y) FROM unnest(ys) y); END IF;
+    IF n IS NULL OR NOT tally_internal._moderate(low, high) THEN
+        FOR i IN 1 .. COALESCE(cardinality(ys), 0) LOOP one := tally_internal._stats_trans(one, ys[i]); END LOOP;
+        RETURN one;
+    END IF;
     IF low = high THEN RETURN ROW(false, n, ARRAY[low, 0, 0, 0])::tally.stats; END IF;
     c := c / n;
     SELECT sum(d), sum(d * d), sum(d * d * d), sum((d * d) * (d * d)) INTO e, p, q, r
@@ -158,7 +159,7 @@ BEGIN
     k := cardinality(a.means);
     IF k <> cardinality(b.means) THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-            MESSAGE = format('moments of %s variables do not merge with moments of %s', k, cardinality(b.means)), HINT = 'SELECT tally.moments(y, x) FROM …';
+            MESSAGE = format('moments of %s variables expected, got moments of %s', k, cardinality(b.means)), HINT = 'SELECT tally.moments(y, x) FROM …';
     END IF;
     n := a.n + b.n;
     RETURN ROW(a.n + b.n, ARRAY(SELECT a.means[i] + (b.means[i] - a.means[i]) * b.n / n FROM generate_series(1, k) i ORDER BY i),

@@ -178,8 +178,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._tdigest_taken(tally.tdigest, float8, int, float8) IS 'Takes a value into the state of an aggregate.';
 
-CREATE OR REPLACE FUNCTION tally_internal._tdigest_trans(state tally.tdigest, value float8) RETURNS tally.tdigest
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._tdigest_taken(state, value, 180, -1);
 CREATE OR REPLACE FUNCTION tally_internal._tdigest_trans(state tally.tdigest, value float8, compression int) RETURNS tally.tdigest
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._tdigest_taken(state, value, compression, -1);
 CREATE OR REPLACE FUNCTION tally_internal._tdigest_trans_percentile(state tally.tdigest, value float8, q float8) RETURNS tally.tdigest

@@ -12,17 +12,6 @@ LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION tally_internal._leaves(jsonb) IS 'The leaves of a JSON object with their keys.';
 
-CREATE OR REPLACE FUNCTION tally_internal._totals_trans(state tally.totals, value jsonb) RETURNS tally.totals
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    one tally.totals;
-BEGIN
-    IF value IS NULL THEN RETURN state; END IF;
-    SELECT 1, count(*) FILTER (WHERE jsonb_typeof(l.leaf) <> 'number') + CASE WHEN jsonb_typeof(value) <> 'object' THEN 1 ELSE 0 END,
-           COALESCE(jsonb_object_agg(l.key, l.leaf) FILTER (WHERE jsonb_typeof(l.leaf) = 'number'), '{}') INTO one
-      FROM tally_internal._leaves(value) l;
-    RETURN tally_internal._totals_merge(state, one);
-END $$;
 CREATE OR REPLACE FUNCTION tally_internal._totals_merge(state tally.totals, sketch tally.totals) RETURNS tally.totals
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -51,8 +40,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._totals_of(jsonb[]) IS 'The sums of all JSON values of a group; NULL of nothing.';
 
-CREATE OR REPLACE FUNCTION tally_internal._totals_final(state tally.totals) RETURNS tally.totals
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT state';
 CREATE OR REPLACE FUNCTION tally.merge(a tally.totals, b tally.totals) RETURNS tally.totals
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._totals_merge(a, b);
 CREATE OR REPLACE FUNCTION tally.count(sketch tally.totals) RETURNS bigint
@@ -116,8 +103,6 @@ BEGIN
                                      state.counts || jsonb_build_object(item, COALESCE((state.counts ->> item)::bigint, 0) + weight));
 END $$;
 COMMENT ON FUNCTION tally_internal._topk_taken(tally.topk, text, int, bigint) IS 'Takes an item into the state of an aggregate.';
-CREATE OR REPLACE FUNCTION tally_internal._topk_trans(state tally.topk, item text) RETURNS tally.topk
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._topk_taken(state, item, 10, 1);
 CREATE OR REPLACE FUNCTION tally_internal._topk_trans(state tally.topk, item text, k int) RETURNS tally.topk
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._topk_taken(state, item, k, 1);
 CREATE OR REPLACE FUNCTION tally_internal._topk_trans(state tally.topk, item text, k int, weight bigint) RETURNS tally.topk

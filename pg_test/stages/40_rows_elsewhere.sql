@@ -2,7 +2,8 @@
 -- Citus looked fresh and was not. And what Citus does not take in the engine's own statements.
 SELECT no_plan();
 SET client_min_messages = warning;
-CREATE EXTENSION postgres_fdw;
+\ir ../superuser.psql
+SELECT by_superuser('CREATE EXTENSION postgres_fdw'), by_superuser('GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO PUBLIC');
 CREATE SERVER "the other" FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '/nowhere');
 CREATE TABLE e (at timestamptz NOT NULL, k text, v int) PARTITION BY LIST (k);
 CREATE TABLE e_here PARTITION OF e FOR VALUES IN ('here');
@@ -31,16 +32,16 @@ SELECT tally.refresh('r');
 SELECT is((SELECT state FROM tally.status WHERE rollup = 'r'), 'fresh', 'and when it has left, all is well');
 
 -- Citus's list of tables, as Citus 13 has it.
-SET allow_system_table_mods = on;
-CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass PRIMARY KEY, partmethod "char" NOT NULL, partkey text, colocationid int NOT NULL DEFAULT 0,
-    repmodel "char" NOT NULL DEFAULT 'c', autoconverted boolean NOT NULL DEFAULT false);
-RESET allow_system_table_mods;
+SELECT by_superuser(statement) FROM unnest(ARRAY['SET allow_system_table_mods = on', $$
+    CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass PRIMARY KEY, partmethod "char" NOT NULL, partkey text, colocationid int NOT NULL DEFAULT 0,
+        repmodel "char" NOT NULL DEFAULT 'c', autoconverted boolean NOT NULL DEFAULT false)$$, 'RESET allow_system_table_mods',
+    'GRANT SELECT ON pg_catalog.pg_dist_partition TO PUBLIC']) statement;
 CREATE TABLE spread (at timestamptz NOT NULL, k text);
 CREATE TABLE everywhere (at timestamptz NOT NULL);
 CREATE TABLE listed (at timestamptz NOT NULL);
 CREATE TABLE one_shard (at timestamptz NOT NULL);
-INSERT INTO pg_catalog.pg_dist_partition (logicalrelid, partmethod, colocationid, repmodel) VALUES ('spread', 'h', 3, 's'), ('everywhere', 'n', 2, 't'),
-    ('listed', 'n', 0, 's'), ('one_shard', 'n', 5, 's');
+SELECT by_superuser($$INSERT INTO pg_catalog.pg_dist_partition (logicalrelid, partmethod, colocationid, repmodel)
+    VALUES ('spread', 'h', 3, 's'), ('everywhere', 'n', 2, 't'), ('listed', 'n', 0, 's'), ('one_shard', 'n', 5, 's')$$);
 SELECT is((message_of(format($$SELECT tally.create_rollup('c', %L, 'at', measures => '{"n": "count(*)"}')$$, t))).message,
     format('rollup ''c'' needs a source whose rows lie on this server, got the %s table public.%s', how, t), t || ' is refused')
   FROM (VALUES ('spread', 'distributed'), ('everywhere', 'reference'), ('one_shard', 'distributed')) x(t, how);
@@ -50,11 +51,11 @@ SELECT is((message_of($$SELECT tally.create_rollup('c', 'everywhere', 'at', meas
     $$SELECT undistribute_table('public.everywhere');$$, 'also for a reference table');
 SELECT lives_ok($$SELECT tally.create_rollup('c', 'listed', 'at', measures => '{"n": "count(*)"}')$$, 'a table that Citus only lists lies here');
 SELECT lives_ok($$SELECT tally.refresh('c')$$, 'and is refreshed');
-INSERT INTO pg_catalog.pg_dist_partition (logicalrelid, partmethod, colocationid, repmodel) VALUES ('e', 'h', 3, 's');
+SELECT by_superuser($$INSERT INTO pg_catalog.pg_dist_partition (logicalrelid, partmethod, colocationid, repmodel) VALUES ('e', 'h', 3, 's')$$);
 SELECT is((SELECT state || ': ' || message FROM tally.status WHERE rollup = 'r'),
     'error: rollup ''r'' needs a source whose rows lie on this server, got the distributed table public.e',
         'a source that is distributed later is an error in status');
-DELETE FROM pg_catalog.pg_dist_partition WHERE logicalrelid = 'e'::regclass;
+SELECT by_superuser($$DELETE FROM pg_catalog.pg_dist_partition WHERE logicalrelid = 'e'::regclass$$);
 
 -- Citus takes neither a DROP in the schema pg_temp by that name, nor an ALTER TABLE that switches two triggers.
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('tally'::regnamespace, 'tally_internal'::regnamespace)

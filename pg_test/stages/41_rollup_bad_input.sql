@@ -81,15 +81,18 @@ SELECT refused($$SELECT tally.create_rollup('r', 'events', 'at',
     '54000', '%at most 31 dimensions%got 32%', '%create_rollup%');
 SELECT refused($$SELECT tally.create_rollup('r', 'events', 'at', measures => (SELECT jsonb_object_agg('n' || i, 'count(*)') FROM generate_series(1, 1501) i))$$,
     '54000', '%1500 columns%got 0 and 1501%', '%create_rollup%');
-SET ROLE pg_monitor;
+CREATE ROLE bad_input_visitor ROLE CURRENT_USER;
+SET ROLE bad_input_visitor;
 SELECT refused($$SELECT tally.create_rollup('r', 'events', 'at', measures => '{"n": "count(*)"}')$$, '42501', '%right to create in schema public%',
-    'GRANT CREATE ON SCHEMA public TO pg_monitor;');
+    'GRANT CREATE ON SCHEMA public TO bad_input_visitor;');
 RESET ROLE;
-GRANT CREATE ON SCHEMA public TO pg_monitor; GRANT SELECT ON events TO pg_monitor;
-SET ROLE pg_monitor;
+GRANT CREATE ON SCHEMA public TO bad_input_visitor; GRANT SELECT ON events TO bad_input_visitor;
+SET ROLE bad_input_visitor;
 SELECT refused($$SELECT tally.create_rollup('r', 'events', 'at', measures => '{"n": "count(*)"}')$$, '42501', '%needs SELECT and TRIGGER%lacks TRIGGER',
-    'GRANT TRIGGER ON public.events TO pg_monitor;');
+    'GRANT TRIGGER ON public.events TO bad_input_visitor;');
 RESET ROLE;
+DROP OWNED BY bad_input_visitor;
+DROP ROLE bad_input_visitor;
 SELECT refused($$SELECT tally.refresh('r')$$, '42704', '%rollup ''r'' does not exist%', 'SELECT name%');
 SELECT refused($$SELECT tally.drop_rollup('r')$$, '42704', '%rollup ''r'' does not exist%', 'SELECT name%');
 

@@ -1,5 +1,6 @@
 -- A build with many dimensions leaves no statistics of its own behind, in whatever schema, and its memory to itself.
 SELECT no_plan();
+\ir ../superuser.psql
 SET client_min_messages = warning;
 CREATE SCHEMA "My Schema";
 CREATE TABLE "My Schema".events (at timestamptz NOT NULL, a text, b text, c text, d text);
@@ -34,7 +35,8 @@ CREATE TABLE upgraded (at timestamptz NOT NULL, a text);
 INSERT INTO upgraded SELECT timestamptz '2026-01-01+00' + i * interval '1 minute', i % 2 FROM generate_series(1, 500) i;
 SELECT tally.create_rollup('upgraded_hourly', 'upgraded', 'at', dimensions => '["a"]', measures => '{"n": "count(*)"}', with_data => true);
 SELECT is((SELECT hint FROM tally.status WHERE rollup = 'upgraded_hourly'), NULL, 'nothing to run after the build');
-DELETE FROM pg_statistic_ext_data WHERE stxoid = (SELECT oid FROM pg_statistic_ext WHERE stxname = 'upgraded_hourly_tally_groups');
+SELECT by_superuser($$DELETE FROM pg_statistic_ext_data
+    WHERE stxoid = (SELECT oid FROM pg_statistic_ext WHERE stxname = 'upgraded_hourly_tally_groups')$$);
 SELECT is((SELECT hint FROM tally.status WHERE rollup = 'upgraded_hourly'), 'ANALYZE upgraded;', 'statistics on groups are empty: status says what fills them');
 SELECT hint FROM tally.status WHERE rollup = 'upgraded_hourly' \gexec
 SELECT is((SELECT hint FROM tally.status WHERE rollup = 'upgraded_hourly'), NULL, 'and it does');

@@ -2,11 +2,7 @@
 -- backfill take nothing that holds up readers or writers; status says who waits for whom. Other sessions through dblink.
 SELECT no_plan();
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS dblink;
-CREATE FUNCTION here() RETURNS text LANGUAGE sql AS $$
-    SELECT format('host=%s port=%s dbname=%s user=%s', btrim(split_part(current_setting('unix_socket_directories'), ',', 1), ' "'), current_setting('port'),
-        quote_literal(current_database()), current_user)
-$$;
+\ir ../superuser.psql
 SELECT dblink_connect('other', here());
 SELECT dblink_exec('other', 'SET client_min_messages = error');
 SELECT pid AS other_pid FROM dblink('other', 'SELECT pg_backend_pid()') AS t(pid int) \gset

@@ -2,14 +2,13 @@
 -- With the lock, a rollup at which another backfill is for longer than five seconds must not be left out either.
 SELECT no_plan();
 SET client_min_messages = error;
-CREATE EXTENSION dblink;
+\ir ../superuser.psql
 CREATE TABLE e (at timestamptz NOT NULL);
 CREATE INDEX ON e (at);
 INSERT INTO e SELECT timestamptz '2026-03-01 00:00Z' + i * interval '1 minute' FROM generate_series(1, 300) i;
 SELECT tally.create_rollup('h', 'e', 'at', measures => '{"n": "count(*)"}');
 SELECT id AS h FROM tally.rollups WHERE name = 'h' \gset
-SELECT dblink_connect('other', format('host=%s port=%s dbname=%s user=%s', trim(BOTH '"' FROM split_part(current_setting('unix_socket_directories'), ',', 1)),
-    current_setting('port'), current_database(), current_user));
+SELECT dblink_connect('other', here());
 -- What a backfill does before its unit of work, in a session that is at it for long.
 SELECT dblink_exec('other', format('DO $d$ BEGIN PERFORM pg_advisory_lock(1650549611, %s); END $d$', :h));
 SELECT dblink_exec('other', 'BEGIN'), dblink_exec('other', format('DO $d$ BEGIN PERFORM tally_internal._lock(%s, true); END $d$', :h));
@@ -20,8 +19,7 @@ SELECT results_eq(format('SELECT more, progress, left_out FROM tally_internal._b
     $$VALUES (false, NULL::text, 'h: left out. rollup ''h'' is refreshed or changed by a transaction that is open')$$,
     'somebody keeps it in an open transaction: it is left out');
 -- Anybody may take the claim.
-SELECT dblink_connect('taker', format('host=%s port=%s dbname=%s user=%s', trim(BOTH '"' FROM split_part(current_setting('unix_socket_directories'), ',', 1)),
-    current_setting('port'), current_database(), current_user));
+SELECT dblink_connect('taker', here());
 SELECT dblink_exec('taker', format('DO $d$ BEGIN PERFORM pg_advisory_lock(1650549611, %s); END $d$', :h));
 SELECT ok(NOT tally_internal._backfill_is_at(:h), 'the claim of a session that has not the lock is none');
 SELECT dblink_exec('other', 'COMMIT');

@@ -1,5 +1,6 @@
 -- Owns: notifications: channels, templates, grouping, silences, inhibition, leases, backoff, dead letters, pg_net.
 SELECT no_plan();
+\ir ../superuser.psql
 CREATE SCHEMA app;
 SET search_path = app, public;
 SET timezone = 'UTC';
@@ -133,11 +134,9 @@ CREATE FUNCTION net.http_post(url text, body jsonb DEFAULT '{}', params jsonb DE
     LANGUAGE sql AS $$INSERT INTO net.requests (url, body, headers) VALUES (url, body, headers) RETURNING id$$;
 SELECT is(tally_internal._net_post(), NULL, 'a function called net.http_post that no extension owns is not pg_net''s: it would be handed secrets');
 -- What is pg_net's is asked of pg_extension, so the stand-in is made a member of an extension of that name.
-SET allow_system_table_mods = on;
-INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion) VALUES (90001, 'pg_net', 10, 'net'::regnamespace, false, '0');
-RESET allow_system_table_mods;
-ALTER EXTENSION pg_net ADD FUNCTION net.http_post(text, jsonb, jsonb, jsonb, int);
-ALTER EXTENSION pg_net ADD TABLE net._http_response;
+SELECT by_superuser(statement) FROM unnest(ARRAY['SET allow_system_table_mods = on', $$INSERT INTO pg_extension (oid, extname, extowner, extnamespace,
+    extrelocatable, extversion) VALUES (90001, 'pg_net', 10, 'net'::regnamespace, false, '0')$$, 'RESET allow_system_table_mods',
+    'ALTER EXTENSION pg_net ADD FUNCTION net.http_post(text, jsonb, jsonb, jsonb, int)', 'ALTER EXTENSION pg_net ADD TABLE net._http_response']) statement;
 SELECT tally.drop_channel(c.name) FROM tally.channels c WHERE c.name <> 'hook';
 DELETE FROM tally.notifications;
 SELECT see(150, 20, 20);

@@ -8,10 +8,8 @@ SELECT tally.create_threshold('t', query => 'SELECT 99 AS value', condition => '
 INSERT INTO events VALUES ('2026-03-01');
 DROP ROLE IF EXISTS tally_lock_taker;
 CREATE ROLE tally_lock_taker LOGIN;
-CREATE EXTENSION dblink;
-SELECT dblink_connect('taker',
-    format('host=%s port=%s dbname=%s user=tally_lock_taker', trim(BOTH '"' FROM split_part(current_setting('unix_socket_directories'), ',', 1)),
-    current_setting('port'), current_database()));
+\ir ../superuser.psql
+SELECT dblink_connect('taker', here('tally_lock_taker'));
 SELECT is((SELECT x FROM dblink('taker', $$SELECT pg_advisory_lock(1952541805, 0)::text || pg_advisory_lock(1952541804, 1)::text$$) v(x text)), '',
     'somebody takes the advisory locks that were ours');
 SELECT is((SELECT opened FROM tally.evaluate('2026-03-01 12:00Z')), 1, 'evaluation goes on');

@@ -2,7 +2,7 @@
 -- waited for a LOCK TABLE, or for a person's open transaction on an incident, as long as that lasted, and everybody with them.
 SELECT no_plan();
 SET client_min_messages = error;
-CREATE EXTENSION dblink;
+\ir ../superuser.psql
 CREATE FUNCTION public.at(n int) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$SELECT '2026-03-01 12:00+00'::timestamptz + n * interval '1 minute'$$;
 CREATE TABLE a (at timestamptz NOT NULL, v int);
 CREATE TABLE b (LIKE a);
@@ -14,8 +14,7 @@ INSERT INTO a SELECT public.at(i), i FROM generate_series(1, 10) i;
 INSERT INTO b TABLE a;
 SELECT tally.create_threshold('on a', query => 'SELECT count(*) AS value FROM a', condition => '> 0');
 SELECT tally.create_threshold('on b', query => 'SELECT count(*) AS value FROM b', condition => '> 0');
-SELECT dblink_connect('other', format('host=%s port=%s dbname=%s user=%s', trim(BOTH '"' FROM split_part(current_setting('unix_socket_directories'), ',', 1)),
-    current_setting('port'), current_database(), current_user));
+SELECT dblink_connect('other', here());
 SELECT dblink_exec('other', 'BEGIN'), dblink_exec('other', 'LOCK TABLE a IN ACCESS EXCLUSIVE MODE');
 
 CALL tally.refresh_scheduled('*/5 * * * *');

@@ -1,12 +1,11 @@
 -- Compiling (jit): PostgreSQL compiled a query on a stack of live views for 42 seconds that ran for 0.2. Health says so, and its hint ends it.
 SELECT no_plan();
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS dblink;
+\ir ../superuser.psql
 -- What health says in a new session with these settings.
 CREATE FUNCTION said(settings text) RETURNS text LANGUAGE sql AS $$
-    SELECT x.answer FROM dblink(format('host=%s port=%s dbname=%s user=%s options=%L',
-        btrim(split_part(current_setting('unix_socket_directories'), ',', 1), ' "'), current_setting('port'), quote_literal(current_database()), current_user,
-        settings), $q$SELECT concat_ws(' ', status, value, hint) FROM tally.health WHERE "check" = 'compiling'$q$) x(answer text)
+    SELECT x.answer FROM dblink(format('%s options=%L', here(), settings),
+        $q$SELECT concat_ws(' ', status, value, hint) FROM tally.health WHERE "check" = 'compiling'$q$) x(answer text)
 $$;
 
 SELECT is(said('-c jit=on'), 'ok 0', 'without a live view there is nothing to compile');
@@ -15,6 +14,6 @@ SELECT tally.create_rollup('h', 'events', 'at', measures => '{"n": "count(*)"}')
 SELECT is(said('-c jit=off'), 'ok 1', 'jit is off');
 SELECT is(said('-c jit=on -c jit_above_cost=-1'), 'ok 1', 'jit is on, and no query is dear enough');
 SELECT is(said('-c jit=on'), format('slow 1 ALTER DATABASE %I SET jit = off;', current_database()), 'jit is on');
-SELECT replace(said('-c jit=on'), 'slow 1 ', '') \gexec
+SELECT by_superuser(replace(said('-c jit=on'), 'slow 1 ', ''));
 SELECT is(said(''), 'ok 1', 'after the statement of the hint it is off in new sessions');
 SELECT * FROM finish();

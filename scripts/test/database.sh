@@ -43,6 +43,7 @@ if [ "${KERNEL:-rust}" = sql ]; then
         -c "DO \$\$ BEGIN CREATE ROLE $host LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END \$\$" \
         -c "GRANT CREATE, TEMPORARY ON DATABASE \"$database\" TO $host"
     [ -z "$owner" ] || server_psql -q -d "$database" -v ON_ERROR_STOP=1 -c "GRANT ALL ON SCHEMA public TO $owner" -c "REASSIGN OWNED BY tally_host TO $owner"
+    [[ $words != *" superuser"* ]] || server_psql -q -d "$database" -v ON_ERROR_STOP=1 -f pg_test/superuser.psql
 fi
 # psql, with the script's name or - for the standard input.
 script() {

@@ -67,6 +67,10 @@ $$;
 COMMENT ON FUNCTION tally_internal._is_part(oid, oid) IS
 'Whether an object (its catalogue and its number) is one that pg_tally brought, and no one else''s.';
 
+CREATE OR REPLACE FUNCTION tally_internal._is_trusted(role oid) RETURNS boolean
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$ SELECT EXISTS (SELECT FROM pg_roles o WHERE o.oid = role AND o.rolsuper) $$;
+COMMENT ON FUNCTION tally_internal._is_trusted(oid) IS 'Whether readers run a role''s functions anyhow: a superuser''s, whose pg_tally is.';
+
 CREATE OR REPLACE FUNCTION tally_internal._installed_version() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT e.extversion FROM pg_extension e WHERE e.extname = 'pg_tally' $$;
 COMMENT ON FUNCTION tally_internal._installed_version() IS 'The version of pg_tally in this database.';

@@ -134,6 +134,9 @@ BEGIN
     FOR r IN SELECT x.* FROM tally.rollups x WHERE x.id = ANY (views) OR x.id = rollup_id ORDER BY x.id LOOP
         PERFORM tally_internal._put_live(r, COALESCE(places ->> r.id::text, tally_internal._live_place(r)), r.id <> ALL (views));
     END LOOP;
+    IF views = '{}' THEN
+        PERFORM tally_internal._put_above(rollup_id);
+    END IF;
     FOREACH item IN ARRAY grants LOOP
         EXECUTE item;
     END LOOP;

@@ -117,27 +117,24 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._frozen_sql(int) IS 'SQL text of a rollup''s horizon, before which its buckets stand as they are stored.';
 
-CREATE OR REPLACE FUNCTION tally_internal._dirty_query(d jsonb) RETURNS text
-LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._dirty_among(d jsonb, below text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    up      int := (d ->> 'source_rollup')::int;
     instant text;
-    result  text := tally_internal._chain_call(d, '_marked_buckets');
+    result  text;
 BEGIN
-    IF d ? 'key' THEN RETURN tally_internal._dirty_keys_query(d); END IF;
-    IF result IS NOT NULL THEN RETURN format('SELECT m.bucket FROM %s m(bucket)', result); END IF;
     -- A mark names any instant of its bucket.
     result := tally_internal._render('SELECT {marked} FROM tally.dirty d WHERE d.rollup_id = {id} AND d.bucket >= {frozen}',
                                      d || jsonb_build_object('marked', tally_internal._bucket_start_sql(d ->> 'rule', 'd.bucket')));
     IF (d ->> 'by_bucket')::boolean THEN
         result := tally_internal._render('{marked} UNION SELECT {start} FROM ({below}) up(bucket) WHERE up.bucket >= {frozen}',
             d || jsonb_build_object('marked', result, 'start', tally_internal._bucket_start_sql(d ->> 'rule', 'up.bucket'),
-                                    'below', tally_internal._dirty_query(tally_internal._resolved(up))));
-    ELSIF up IS NOT NULL THEN
+                                    'below', below));
+    ELSIF below IS NOT NULL THEN
         instant := tally_internal._time_as_timestamptz_sql(format('up.%I', d ->> 'time_column'), (d ->> 'time_type')::regtype, d ->> 'zone');
         result := tally_internal._render('{marked} UNION SELECT {start} FROM ({below}) up WHERE pg_catalog.isfinite({instant}) AND {instant} >= {frozen}',
             d || jsonb_build_object('marked', result, 'start', tally_internal._bucket_start_sql(d ->> 'rule', instant), 'instant', instant,
-                                    'below', tally_internal._changed_rows_query(tally_internal._resolved(up), ARRAY[d ->> 'time_column'])));
+                                    'below', below));
     END IF;
     IF d ->> 'lookback' IS NOT NULL THEN
         result := format('SELECT reached.start FROM (%s) d(bucket) CROSS JOIN LATERAL %s reached(start)', result,
@@ -148,6 +145,21 @@ BEGIN
         'SELECT q.bucket FROM ({marked} UNION SELECT x.bucket FROM tally.broken_buckets x WHERE x.rollup_id = {id} AND x.computable) q(bucket) '
         'WHERE NOT EXISTS (SELECT FROM tally.broken_buckets x WHERE x.rollup_id = {id} AND x.bucket = q.bucket AND NOT x.computable)',
         d || jsonb_build_object('marked', result));
+END $$;
+COMMENT ON FUNCTION tally_internal._dirty_among(jsonb, text) IS
+'SQL text of the dirty buckets of a resolved rollup over time, by its own marks and by what is dirty below (SQL text of buckets, or of rows that change; null '
+    'for none).';
+
+CREATE OR REPLACE FUNCTION tally_internal._dirty_query(d jsonb) RETURNS text
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    up     int := (d ->> 'source_rollup')::int;
+    result text := tally_internal._chain_call(d, '_marked_buckets');
+BEGIN
+    IF d ? 'key' THEN RETURN tally_internal._dirty_keys_query(d); END IF;
+    IF result IS NOT NULL THEN RETURN format('SELECT m.bucket FROM %s m(bucket)', result); END IF;
+    RETURN tally_internal._dirty_among(d, CASE WHEN (d ->> 'by_bucket')::boolean THEN tally_internal._dirty_query(tally_internal._resolved(up))
+                                               ELSE tally_internal._changed_rows_query(tally_internal._resolved(up), ARRAY[d ->> 'time_column']) END);
 END $$;
 COMMENT ON FUNCTION tally_internal._dirty_query(jsonb) IS
 'SQL text of the buckets (or keys) of a resolved rollup that are dirty by its own marks or by those of the rollups it stands on.';
@@ -213,8 +225,11 @@ COMMENT ON FUNCTION tally_internal._kept_query(jsonb) IS
 CREATE OR REPLACE FUNCTION tally_internal._live_query(r tally.rollups) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    d jsonb := tally_internal._live_form(tally_internal._resolved(r));
+    d      jsonb := tally_internal._resolved(r);
+    levels jsonb[] := tally_internal._stack_levels(d);
 BEGIN
+    IF tally_internal._is_stack(levels) AND NOT tally_internal._is_faced(r.id) THEN RETURN tally_internal._stack_query(levels); END IF;
+    d := tally_internal._live_form(d);
     IF r.key IS NOT NULL THEN RETURN tally_internal._live_keys_query(d); END IF;
     d := d || jsonb_build_object('stored_columns', tally_internal._columns_sql(d, 't.%I'));
     IF tally_internal._is_faced(r.id) THEN RETURN tally_internal._faced_query(r, d); END IF;

@@ -45,7 +45,7 @@ BEGIN
                        r.zone) <= tally_internal._rows_from(tally_internal._bucket_rule_of(r),
                            until)) FROM tally.rollups r
                         WHERE r.source = s.source AND r.key IS NULL) LOOP
-        PERFORM tally_internal._keep_late(s, 'SELECT pg_catalog.to_jsonb(t) AS "row", {at} AS at FROM {source} t WHERE {old}', part.name, s.horizon);
+        PERFORM tally_internal._keep_late(s, 'SELECT pg_catalog.to_jsonb(t.*) AS "row", {at} AS at FROM {source} t WHERE {old}', part.name, s.horizon);
         PERFORM tally.run_as(s.owner, s.search_path, format('DROP TABLE %s', part.name));
         n := n + part.rows;
     END LOOP;
@@ -114,7 +114,7 @@ BEGIN
     IF s.deletes THEN
         IF own.id IS NULL THEN
             late := tally_internal._keep_late(s,
-                'WITH _gone AS (DELETE FROM {source} WHERE {old} RETURNING *) SELECT pg_catalog.to_jsonb(_gone) AS "row", {at} AS at FROM _gone', s.source,
+                'WITH _gone AS (DELETE FROM {source} WHERE {old} RETURNING *) SELECT pg_catalog.to_jsonb(_gone.*) AS "row", {at} AS at FROM _gone', s.source,
                 s.horizon);
         END IF;
         n := n + tally_internal._old_rows_count(s, 'WITH _gone AS (DELETE FROM {source} WHERE {old} RETURNING 1) SELECT pg_catalog.count(*) AS n FROM _gone',

@@ -11,6 +11,7 @@ BEGIN
     IF was <> EXISTS (SELECT FROM tally.keyed_rollups k WHERE k.rollup_id = r.id)
         AND EXISTS (SELECT FROM pg_class c WHERE c.oid = r.live_view AND c.relkind = 'v') THEN
         PERFORM tally_internal._put_live(r, tally_internal._live_place(r), true);
+        PERFORM tally_internal._put_above(r.id);
     END IF;
     RETURN true;
 END $$;

@@ -93,17 +93,22 @@ COMMENT ON FUNCTION tally_internal._changed_rows_query(jsonb, text[]) IS
 'SQL text of some columns of the rows of a resolved rollup whose partitions are dirty, as stored and as defined: what rollups on it see change when it is '
     'refreshed.';
 
-CREATE OR REPLACE FUNCTION tally_internal._dirty_keys_query(d jsonb) RETURNS text
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._dirty_keys_among(d jsonb, changed text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- A key that cannot be computed is shown as it was stored last. One that can be computed, and not stored, counts as marked.
     SELECT tally_internal._render('SELECT _tally.* FROM ({marked}) _tally({key_names}) WHERE NOT EXISTS (SELECT FROM {marks} x '
                                   'WHERE NOT x.computable AND x.key = ARRAY[{marked_key}])', d || jsonb_build_object('marked',
         tally_internal._render('SELECT {mark_key} FROM {marks} d WHERE pg_catalog.cardinality(d.key) = {key_width}', d)
-        || CASE WHEN d ->> 'source_rollup' IS NULL THEN ''
-                ELSE format(' UNION SELECT %s FROM (%s) _tally_up', d ->> 'key_expressions',
-                            tally_internal._changed_rows_query(tally_internal._resolved((d ->> 'source_rollup')::int),
-                                                                ARRAY(SELECT jsonb_array_elements_text(d -> 'key')))) END
+        || COALESCE(' UNION SELECT ' || (d ->> 'key_expressions') || ' FROM (' || changed || ') _tally_up', '')
         || COALESCE(' UNION ' || tally_internal._beside_keys_query((d ->> 'id')::int), '')))
+$$;
+COMMENT ON FUNCTION tally_internal._dirty_keys_among(jsonb, text) IS
+'SQL text of the dirty keys of a resolved rollup, by its own marks and by rows (SQL text) that change in the rollup it stands on, or null.';
+
+CREATE OR REPLACE FUNCTION tally_internal._dirty_keys_query(d jsonb) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT tally_internal._dirty_keys_among(d, CASE WHEN d ->> 'source_rollup' IS NOT NULL THEN
+        tally_internal._changed_rows_query(tally_internal._resolved((d ->> 'source_rollup')::int), ARRAY(SELECT jsonb_array_elements_text(d -> 'key'))) END)
 $$;
 COMMENT ON FUNCTION tally_internal._dirty_keys_query(jsonb) IS
 'SQL text of the keys of a resolved rollup that are dirty by its own marks or by those of the rollups it stands on.';

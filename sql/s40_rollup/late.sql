@@ -57,7 +57,7 @@ BEGIN
     -- One statement moves them, so a row is either here or there. A row that a writer has locked is left for the next time.
     n := tally_internal._keep_late(s,
         'WITH _gone AS (DELETE FROM {source} t USING (SELECT tableoid, ctid FROM {source} WHERE {old} FOR UPDATE SKIP LOCKED) o WHERE t.ctid = o.ctid '
-            'AND t.tableoid = o.tableoid RETURNING t.*) SELECT pg_catalog.to_jsonb(_gone) AS "row", {at} AS at FROM _gone', s.source, s.horizon);
+            'AND t.tableoid = o.tableoid RETURNING t.*) SELECT pg_catalog.to_jsonb(_gone.*) AS "row", {at} AS at FROM _gone', s.source, s.horizon);
     -- The marks of that deletion are of frozen buckets.
     DELETE FROM tally.dirty d USING tally.rollups r WHERE r.source = of_source AND d.rollup_id = r.id AND d.bucket < s.horizon;
     RETURN n;

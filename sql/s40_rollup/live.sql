@@ -31,8 +31,8 @@ BEGIN
     PERFORM tally.run_as(r.owner, r.search_path, format('CREATE %sVIEW %s %s AS %s', CASE WHEN columns_stay THEN 'OR REPLACE '
                                                         ELSE '' END, place, options, tally_internal._live_query(r)), 0, r.zone);
     INSERT INTO tally.reads (rollup_id, name, place) SELECT r.id, x.name, x.place FROM tally_internal._columns_read(r, place::regclass) x;
-    IF r.key IS NOT NULL THEN
-        -- It is made once more, now that it is known which columns the part over the whole source needs.
+    IF r.key IS NOT NULL OR cardinality(tally_internal._stack_levels(tally_internal._resolved(r))) > 2 THEN
+        -- It is made once more, now that it is known which columns it needs of what it stands on.
         PERFORM tally.run_as(r.owner, r.search_path, format('CREATE OR REPLACE VIEW %s %s AS %s', place, options, tally_internal._live_query(r)),
                                0, r.zone);
     END IF;
@@ -57,6 +57,22 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                      WHERE c.oid = r.relation))
 $$;
 COMMENT ON FUNCTION tally_internal._live_place(tally.rollups) IS 'Schema and name of a rollup''s live view, or those that it gets where there is none.';
+
+CREATE OR REPLACE FUNCTION tally_internal._put_above(rollup_id int) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    r tally.rollups;
+BEGIN
+    -- What looks at rows of a rollup below to find what is dirty has that one's definition in its own text.
+    FOR r IN SELECT x.* FROM tally.rollups x JOIN pg_class c ON c.oid = x.live_view AND c.relkind = 'v'
+              WHERE x.id = ANY (tally_internal._with_descendants(rollup_id)) AND x.id <> rollup_id
+                AND cardinality(tally_internal._stack_levels(tally_internal._resolved(x))) > 1 ORDER BY x.id LOOP
+        PERFORM tally_internal._put_live(r, tally_internal._live_place(r), true);
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION tally_internal._put_above(int) IS
+'Makes the live views anew that hold the definition of a rollup in their own text, because they stand on it. For a definition that has changed.';
+REVOKE ALL ON FUNCTION tally_internal._put_above(int) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION tally_internal._make_live(rollup_id int) RETURNS regclass
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -49,8 +49,7 @@ BEGIN
                             -- It runs texts of metrics, which were found to call nothing else when they were stored.
                             'tally_internal._metric_or_null(int,anyelement,anycompatible)'::regprocedure)
                         WHEN p.pronamespace = 'pg_catalog'::regnamespace THEN p.provolatile <> 'v' AND p.proname !~ '_to_xml'
-                        ELSE p.provolatile <> 'v' AND (p.proowner = tally_internal._current_role()::oid
-                                                       OR EXISTS (SELECT FROM pg_roles o WHERE o.oid = p.proowner AND o.rolsuper)) END
+                        ELSE p.provolatile <> 'v' AND (p.proowner = tally_internal._current_role()::oid OR tally_internal._is_trusted(p.proowner)) END
          ORDER BY p.oid DESC LIMIT 1;
         IF FOUND THEN RETURN result; END IF;
         fresh := ARRAY(WITH RECURSIVE used(oid) AS (

@@ -97,12 +97,13 @@ $$;
 COMMENT ON FUNCTION tally_internal._probed_measures() IS 'The measures that the probed expression uses; null where it uses none.';
 
 CREATE OR REPLACE FUNCTION tally_internal._refuse_strange(name text, strange text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM tally_internal._refuse('insufficient_privilege',
         format('metric %L may use functions of PostgreSQL and of extensions, got %s', name, strange),
         'Whoever reads a metric runs its functions; one that an ordinary role can replace would run that role''s code with the reader''s rights.',
-        format('Write out what it computes in the expression, or have a superuser own it: ALTER FUNCTION %s OWNER TO postgres;', strange));
+        format('Write out what it computes in the expression, or let who owns pg_tally own it: ALTER FUNCTION %s OWNER TO %s;', strange,
+            (SELECT n.nspowner::regrole FROM pg_namespace n WHERE n.nspname = 'tally')));
 END $$;
 COMMENT ON FUNCTION tally_internal._refuse_strange(text, text) IS 'The error for a metric that uses a function of an ordinary role.';
 
@@ -180,7 +181,7 @@ LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
       FROM (SELECT used.no[1]::oid AS oid FROM regexp_matches(expression::text, ':funcid (\d+)', 'g') used(no)
             UNION SELECT o.oprcode::oid FROM regexp_matches(expression::text, ':opno (\d+)', 'g') used(no) JOIN pg_operator o ON o.oid = used.no[1]::oid) f
       JOIN pg_proc p ON p.oid = f.oid
-     WHERE NOT EXISTS (SELECT FROM pg_roles o WHERE o.oid = p.proowner AND o.rolsuper)
+     WHERE NOT tally_internal._is_trusted(p.proowner)
        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
        AND p.pronamespace <> 'pg_catalog'::regnamespace
        AND NOT tally_internal._is_part('pg_proc'::regclass, p.oid)

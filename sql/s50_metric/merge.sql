@@ -58,8 +58,9 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Measures first, then the expression: the ratio of sums, never the mean of ratios.
     RETURN (
-    SELECT format('SELECT %1$s%2$s(%3$s)::pg_catalog.float8 AS value, %4$s AS samples FROM (SELECT %5$s%6$s%7$s FROM %8$s WHERE %9$s%10$s%11$s) merged',
-        CASE WHEN bucket IS NOT NULL THEN '"the bucket" AS bucket, ' ELSE '' END,
+    SELECT format('SELECT %1$s%2$s(%3$s)::pg_catalog.float8 AS "the value", %4$s AS "the samples" FROM (SELECT %5$s%6$s%7$s FROM %8$s '
+                  'WHERE %9$s%10$s%11$s) merged',
+        CASE WHEN bucket IS NOT NULL THEN '"the bucket", ' ELSE '' END,
         (SELECT COALESCE(string_agg(format('%I, ', d), '' ORDER BY n), '') FROM unnest(by) WITH ORDINALITY b(d, n)),
         m.resolved,
         CASE WHEN m.samples IS NULL THEN 'NULL::pg_catalog.float8' ELSE format('%I::pg_catalog.float8', m.samples) END,
@@ -73,6 +74,6 @@ BEGIN
                                            ELSE '{}' END || ARRAY(SELECT quote_ident(d) FROM unnest(by) d), ', '), ''), '')));
 END $$;
 COMMENT ON FUNCTION tally_internal._merged_sql(tally.metrics, tally.rollups, text, text, text[], jsonb, text, text) IS
-'SQL text that yields a metric: [bucket,] dimensions of by, value, samples; source is SQL text of the rollup''s table, its live view, or what holds the same '
-    '(_answer_source), bucket an SQL expression or null for one value over the whole range [since, until) (SQL expressions; until null: the one bucket since, '
-    'which is a lookup by key).';
+'SQL text that yields a metric: ["the bucket",] dimensions of by, "the value", "the samples", since a dimension may be called value; source is SQL text of '
+    'the rollup''s table, its live view, or what holds the same (_answer_source), bucket an SQL expression or null for one value over the whole range '
+    '[since, until) (SQL expressions; until null: the one bucket since, which is a lookup by key).';

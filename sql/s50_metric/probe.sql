@@ -50,10 +50,11 @@ CREATE OR REPLACE FUNCTION tally_internal._labelled(owner regrole, search_path t
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
-    -- Numbers that are equal are one label: 1.0 and 1.00, also within JSON.
+    -- Numbers that are equal are one label: 1.0 and 1.00, also within JSON. Where the engine wrote the query, the labels are in one column.
     SELECT COALESCE((SELECT jsonb_object_agg(l.key, CASE jsonb_typeof(l.value) WHEN 'string' THEN l.value #>> '{}' WHEN 'null' THEN NULL
                                                     ELSE tally_internal._jsonb_text(l.value) END)
-                       FROM jsonb_each(x - 'value' - 'samples') l), '{}'), (x ->> 'value')::float8,
+                       FROM jsonb_each(CASE jsonb_typeof(x -> 'the labels') WHEN 'object' THEN x -> 'the labels'
+                                                    ELSE x - 'value' - 'samples' END) l), '{}'), (x ->> 'value')::float8,
         (x ->> 'samples')::float8
       -- One more than may be, so that too many are noticed and not all are fetched.
       FROM tally.run_as(owner, search_path, format(E'SELECT * FROM (%s\n) tally_query LIMIT %s', tally_internal._with_as_of(query),

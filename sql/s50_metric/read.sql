@@ -64,7 +64,8 @@ DECLARE
     merging boolean := rule LIKE 'calendar %' AND rule <> tally_internal._bucket_rule_of(r);
 BEGIN
     RETURN format(
-        'SELECT bucket, %s AS series, %s AS labels, value FROM (%s) metric WHERE bucket >= $1 AND bucket < $2 ORDER BY bucket, series',
+        'SELECT "the bucket" AS bucket, %s AS series, %s AS labels, "the value" AS value FROM (%s) metric WHERE "the bucket" >= $1 AND "the bucket" < $2 '
+        'ORDER BY 1, 2',
         COALESCE((SELECT string_agg(quote_ident(d), ' || '', '' || ' ORDER BY n) FROM unnest(by) WITH ORDINALITY b(d, n)), quote_literal(m.name) || '::text'),
         tally_internal._labels_sql(by),
         tally_internal._merged_sql(m, r, source, tally_internal._stored_bucket_sql(r, rule), by, "where",
@@ -232,7 +233,7 @@ BEGIN
         EXECUTE released INTO result;
         RETURN result;
     END IF;
-    EXECUTE tally_internal._refuse_unsafe(r, format('SELECT value FROM (%s) metric',
+    EXECUTE tally_internal._refuse_unsafe(r, format('SELECT "the value" FROM (%s) metric',
         tally_internal._merged_sql(m, r, CASE WHEN live THEN tally_internal._answer_source(
                                 tally_internal._current_role(), r, m.measures || m.samples, '{}', COALESCE("where", '{}'), NULL, first, last)
                           ELSE r.relation::text END, NULL, '{}', COALESCE("where", '{}'), '$1', '$2')))

@@ -129,7 +129,7 @@ BEGIN
             (SELECT DISTINCT ON (a.n) NULL::tally.rollups, a.x, a.written, NULL::tally.metrics[], a.n FROM asked a WHERE a.slides)) p;
     keys := NULLIF(concat_ws(', ', CASE WHEN bucket IS NOT NULL THEN 'bucket' END,
                              (SELECT string_agg(quote_ident(d), ', ' ORDER BY o) FROM unnest(by) WITH ORDINALITY b(d, o))), '');
-    RETURN format('SELECT pg_catalog.row_to_json(report) FROM (SELECT %s FROM %s%s%s LIMIT %s) report',
+    RETURN format('SELECT pg_catalog.row_to_json(report.*) FROM (SELECT %s FROM %s%s%s LIMIT %s) report',
         concat_ws(', ', keys, columns),
         -- Dimensions are never NULL, so whatever one rollup lacks, another one's row stands alone.
         (SELECT string_agg(CASE WHEN o = 1 THEN format('(%s) p1', p) WHEN keys IS NULL THEN format(' CROSS JOIN (%s) p%s', p, o)

@@ -51,9 +51,10 @@ BEGIN
     PERFORM tally_internal._refuse_overlap(r, rule, first, last, again);
     dims := (SELECT string_agg(format('%I, ', d), '' ORDER BY o) FROM unnest(groups) WITH ORDINALITY b(d, o));
     RETURN QUERY SELECT * FROM tally_internal._top_rows(r, format(
-        'SELECT g."the bucket", %s AS labels, t.place::pg_catalog.int4, t.item, t.count, t.lower, t.upper FROM (SELECT %s AS "the bucket", '
-        '%stally.rollup(%I) AS "the items" FROM %s WHERE bucket >= $1 AND bucket < $2%s GROUP BY %s) g '
-        'CROSS JOIN LATERAL tally.top(g."the items", $3) WITH ORDINALITY t(item, count, lower, upper, place) ORDER BY 1, 2, 3 LIMIT $4',
+        'SELECT g."the bucket", %s AS labels, t."the place"::pg_catalog.int4, t."the item", t."the count", t."the lower", t."the upper" '
+        'FROM (SELECT %s AS "the bucket", %stally.rollup(%I) AS "the items" FROM %s WHERE bucket >= $1 AND bucket < $2%s GROUP BY %s) g '
+        'CROSS JOIN LATERAL tally.top(g."the items", $3) WITH ORDINALITY t("the item", "the count", "the lower", "the upper", "the place") '
+        'ORDER BY 1, 2, 3 LIMIT $4',
         tally_internal._labels_sql(groups), COALESCE(tally_internal._stored_bucket_sql(r, rule), 'NULL::pg_catalog.timestamptz'),
             COALESCE(dims, ''), measure,
         tally_internal._answer_source(tally_internal._current_role(), r, ARRAY[measure], groups, COALESCE("where", '{}'), rule, first, last),

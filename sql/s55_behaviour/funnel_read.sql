@@ -82,9 +82,9 @@ BEGIN
     PERFORM tally_internal._check_dimensions(r, by, 'by');
     SELECT x.first, x.last, x.most INTO first, last, most FROM tally_internal._asked_range(r, since, until, as_of, call) x;
     RETURN QUERY EXECUTE tally_internal._refuse_unsafe(a, format(
-        'SELECT %s, pg_catalog.count(*), pg_catalog.avg(took), pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY took), '
-        'pg_catalog.percentile_cont(0.9) WITHIN GROUP (ORDER BY took) FROM (SELECT %s'
-        '(SELECT pg_catalog.date_part(''epoch'', pg_catalog.max(t) - pg_catalog.min(t)) FROM pg_catalog.unnest(path) t) AS took '
+        'SELECT %s, pg_catalog.count(*), pg_catalog.avg("the time"), pg_catalog.percentile_cont(0.5) WITHIN GROUP (ORDER BY "the time"), '
+        'pg_catalog.percentile_cont(0.9) WITHIN GROUP (ORDER BY "the time") FROM (SELECT %s'
+        '(SELECT pg_catalog.date_part(''epoch'', pg_catalog.max(t) - pg_catalog.min(t)) FROM pg_catalog.unnest(path) t) AS "the time" '
         'FROM %s WHERE entry >= $1 AND entry < $2 AND level = $3) done%s GROUP BY 1 ORDER BY 1 LIMIT $4',
         tally_internal._labels_sql(by),
         (SELECT string_agg(format('%s AS %I, ', d.expression, d.name), '' ORDER BY d.ordinal) FROM tally.dimensions d WHERE d.rollup_id = r.id),

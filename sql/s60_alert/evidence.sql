@@ -4,20 +4,21 @@
 CREATE OR REPLACE FUNCTION tally_internal._compared_sql(m tally.metrics, names text[], present text, past text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    valued text := format('SELECT "the labels", "the set", label, (%s)::pg_catalog.float8 AS value, %s AS samples FROM (%%s) merged',
+    valued text := format('SELECT "the labels", "the set", "the label", (%s)::pg_catalog.float8 AS value, %s AS samples FROM (%%s) merged',
         replace(m.resolved, '%', '%%'),
         CASE WHEN m.samples IS NULL THEN 'NULL::pg_catalog.float8' ELSE format('%s::pg_catalog.float8', replace(quote_ident(m.samples), '%', '%%')) END);
 BEGIN
-    RETURN format('SELECT "the labels" AS labels, %1$s AS dimension, now.label, now.value, now.samples, was.value AS before, now.value - was.value AS change, '
-        'now.place FROM (SELECT *, pg_catalog.row_number() OVER (PARTITION BY "the labels", "the set" ORDER BY samples DESC NULLS LAST, '
-        'value DESC NULLS LAST, label) AS place FROM (%2$s) valued) now LEFT JOIN (%3$s) was USING ("the labels", "the set", label) WHERE now.place <= 5',
+    RETURN format('SELECT "the labels" AS labels, %1$s AS dimension, now."the label" AS label, now.value, now.samples, was.value AS before, '
+        'now.value - was.value AS change, now.place FROM (SELECT *, pg_catalog.row_number() OVER ('
+        'PARTITION BY "the labels", "the set" ORDER BY samples DESC NULLS LAST, value DESC NULLS LAST, "the label") AS place FROM (%2$s) valued) now '
+        'LEFT JOIN (%3$s) was USING ("the labels", "the set", "the label") WHERE now.place <= 5',
         (SELECT format('CASE "the set" %s END', string_agg(format('WHEN %s THEN %L', (1 << cardinality(names)) - 1 - (1 << (cardinality(names) - n::int)), d),
                                                            ' ' ORDER BY n)) FROM unnest(names) WITH ORDINALITY u(d, n)),
         format(valued, present), format(valued, past));
 END $$;
 COMMENT ON FUNCTION tally_internal._compared_sql(tally.metrics, text[], text, text) IS
 'SQL text that yields, of some dimensions and for each label set, the five labels each with most observations, with the metric now and before. present and '
-    'past are SQL texts that group by each of the dimensions: "the labels" (the label set), "the set" (GROUPING), label and measures.';
+    'past are SQL texts that group by each of the dimensions: "the labels" (the label set), "the set" (GROUPING), "the label" and measures.';
 
 CREATE OR REPLACE FUNCTION tally_internal._contributor(x jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -45,7 +46,7 @@ DECLARE
     groups text;
 BEGIN
     -- One query with a grouping set per dimension. Dimensions are never NULL, so in each row the grouped dimension is the one that is not NULL.
-    groups := format('SELECT %1$s AS "the labels", GROUPING(%2$s) AS "the set", COALESCE(%2$s) AS label, %3$s FROM %%s '
+    groups := format('SELECT %1$s AS "the labels", GROUPING(%2$s) AS "the set", COALESCE(%2$s) AS "the label", %3$s FROM %%s '
                      'WHERE bucket >= %%s AND bucket < %%s%4$s%6$s GROUP BY GROUPING SETS (%5$s)',
                      replace(tally_internal._labels_sql(by), '%', '%%'), replace(dims, '%', '%%'), replace(tally_internal._merges_sql(m, r), '%', '%%'),
                      replace(COALESCE(' AND ' || tally_internal._where_sql(r, scope), ''), '%', '%%'),
@@ -123,7 +124,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET tally.guard = '' AS $
 DECLARE
     rule    text := tally_internal._bucket_rule_of(r);
     earlier timestamptz := COALESCE(tally_internal._bucket_shifted(rule, tally_internal._bucket_start(rule, until), -12), '-infinity');
-    sql     text := format('SELECT %s AS labels, bucket, value, samples FROM (%s) v WHERE true%s', tally_internal._labels_sql(by),
+    sql     text := format('SELECT %s AS labels, "the bucket" AS bucket, "the value" AS value, "the samples" AS samples FROM (%s) v WHERE true%s',
+        tally_internal._labels_sql(by),
         tally_internal._merged_sql(m, r, tally_internal._answer_source(t.owner, r, m.measures || m.samples, by, scope, rule, earlier, until),
                                    'bucket', by, scope, '$1', '$2'), tally_internal._among_sql(by, '$3'));
 BEGIN

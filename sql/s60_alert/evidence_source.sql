@@ -26,7 +26,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     d jsonb := tally_internal._live_form(tally_internal._resolved(r));
 BEGIN
-    RETURN format('SELECT ''{}''::pg_catalog.jsonb AS "the labels", GROUPING(%1$s) AS "the set", COALESCE(%1$s) AS label, %2$s FROM %3$s%4$s '
+    RETURN format('SELECT ''{}''::pg_catalog.jsonb AS "the labels", GROUPING(%1$s) AS "the set", COALESCE(%1$s) AS "the label", %2$s FROM %3$s%4$s '
         'WHERE %5$s AND (%6$s)%7$s GROUP BY GROUPING SETS (%8$s)',
         array_to_string(labels, ', '),
         (SELECT string_agg(format('%s AS %I', x.expression, x.name), ', ' ORDER BY x.ordinal) FROM tally.measures x

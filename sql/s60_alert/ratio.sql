@@ -2,9 +2,9 @@
 
 CREATE OR REPLACE FUNCTION tally_internal._ratio_query(ratio_id int, per text[], "where" jsonb, partial_ok boolean) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('SELECT value%s FROM tally_internal._ratio_at(%s, :as_of, %L, %L, %s)',
-                  (SELECT string_agg(format(', labels ->> %L AS %I', d, d), '' ORDER BY n) FROM unnest(per) WITH ORDINALITY u(d, n)), ratio_id,
-                  COALESCE(per, '{}'), COALESCE("where", '{}'), COALESCE(partial_ok, false)::text)
+    -- The label set as a whole, because a dimension may be called value or samples.
+    SELECT format('SELECT value, labels AS "the labels" FROM tally_internal._ratio_at(%s, :as_of, %L, %L, %s)', ratio_id, COALESCE(per, '{}'),
+                  COALESCE("where", '{}'), COALESCE(partial_ok, false)::text)
 $$;
 COMMENT ON FUNCTION tally_internal._ratio_query(int, text[], jsonb, boolean) IS
 'The query of a threshold on a ratio: its value at the tick for each label set of some dimensions, under a filter.';

@@ -56,7 +56,7 @@ CREATE OR REPLACE FUNCTION tally_internal._sample_query(t tally.thresholds, m ta
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     used  text[] := m.measures || m.samples;
-    parts text := format('SELECT 0 AS w, %s AS labels, value, samples FROM (%s) tested', tally_internal._labels_sql(t.per),
+    parts text := format('SELECT 0 AS w, %s AS labels, "the value" AS value, "the samples" AS samples FROM (%s) tested', tally_internal._labels_sql(t.per),
                          tally_internal._merged_sql(m, r, tally_internal._answer_source(t.owner, r, used, t.per, t.filter, NULL, first, last), NULL, t.per,
                                                     t.filter, '$1', CASE WHEN t.over IS NOT NULL THEN '$2' END));
     past  record;
@@ -71,7 +71,7 @@ BEGIN
         tally_internal._window_bounds(w.w, r, first, last) b ORDER BY w.n LOOP
         sinces := sinces || past.since;
         untils := untils || past.until;
-        parts := parts || format(' UNION ALL SELECT %s, %s, value, samples FROM (%s) past', past.n, tally_internal._labels_sql(t.per),
+        parts := parts || format(' UNION ALL SELECT %s, %s, "the value", "the samples" FROM (%s) past', past.n, tally_internal._labels_sql(t.per),
             tally_internal._merged_sql(m, r, tally_internal._answer_source(t.owner, r, used, t.per, t.filter, NULL, past.since, past.until), NULL, t.per,
                                        t.filter, format('($3::pg_catalog.timestamptz[])[%s]', past.n),
                                        format('($4::pg_catalog.timestamptz[])[%s]', past.n)));

@@ -26,9 +26,9 @@ BEGIN
     SELECT w.until INTO until FROM tally_internal._tested_window(t, r, as_of) w;
     first := until - make_interval(secs => days * 86400);
     FOR labels, objective, period, bad_share, observations, budget, consumed, remaining, burn_rate IN EXECUTE tally_internal._refuse_unsafe(r, format(
-        'SELECT %1$s, %2$L::float8, %3$L::interval, value, samples, 1 - %2$L::float8, value / (1 - %2$L::float8), 1 - value / (1 - %2$L::float8), hour / (1 '
-            '- %2$L::float8)
-           FROM (%4$s) whole LEFT JOIN (SELECT %5$svalue AS hour FROM (%6$s) h) recent %7$s ORDER BY 1',
+        'SELECT %1$s, %2$L::float8, %3$L::interval, "the value", "the samples", 1 - %2$L::float8, "the value" / (1 - %2$L::float8), '
+        '1 - "the value" / (1 - %2$L::float8), "the last hour" / (1 - %2$L::float8)
+           FROM (%4$s) whole LEFT JOIN (SELECT %5$s"the value" AS "the last hour" FROM (%6$s) h) recent %7$s ORDER BY 1',
         tally_internal._labels_sql(t.per), target, make_interval(secs => days * 86400),
         tally_internal._merged_sql(m, r, tally_internal._answer_source(tally_internal._current_role(), r, used, t.per, t.filter, NULL, first, until), NULL,
                                    t.per, t.filter, '$1', '$2'),

@@ -29,7 +29,7 @@ COMMENT ON FUNCTION tally_internal._is_sketch(oid) IS 'Whether a type is one of 
 CREATE OR REPLACE FUNCTION tally_internal._rows_out(relation regclass) RETURNS SETOF jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN QUERY EXECUTE format('SELECT jsonb_build_object(''table'', %L, ''row'', to_jsonb(x)) FROM (SELECT %s FROM ONLY %s r) x', relation,
+    RETURN QUERY EXECUTE format('SELECT jsonb_build_object(''table'', %L, ''row'', to_jsonb(x.*)) FROM (SELECT %s FROM ONLY %s r) x', relation,
         (SELECT string_agg(format(CASE WHEN tally_internal._is_sketch(a.atttypid) THEN 'tally_internal._form(r.%1$I) AS %1$I' ELSE 'r.%1$I::text AS %1$I' END,
                                   a.attname), ', ' ORDER BY a.attnum)
            FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''), relation);

@@ -116,7 +116,14 @@ DECLARE
     longer timestamptz[];
     best   timestamptz[] := '{}';
     moment record;
+    times  timestamptz[];
+    masks  bigint[];
 BEGIN
+    IF state.options IN ('', 'increase') THEN
+        SELECT array_agg(e.t), array_agg(e.m) INTO times, masks FROM (SELECT unnest(state.times) AS t, unnest(state.masks) AS m ORDER BY 1, 2) e;
+        chain := tally_internal._funnel_single(times, masks, state.span, state.steps);
+        IF chain IS NOT NULL THEN RETURN chain; END IF;
+    END IF;
     FOR moment IN SELECT e.t, array_agg(e.m) AS masks FROM unnest(state.times, state.masks) e(t, m) GROUP BY e.t ORDER BY e.t LOOP
         -- Downwards, so that no chain takes two turns in one moment.
         FOR start IN REVERSE least(cardinality(best), state.steps - 1) .. 0 LOOP

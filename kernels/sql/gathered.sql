@@ -41,7 +41,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION tally_internal._times_of(given timestamptz[]) RETURNS timestamptz[]
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT pg_catalog.array_agg(t.at ORDER BY t.at) FROM pg_catalog.unnest(given) t(at) WHERE t.at IS NOT NULL $$;
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT pg_catalog.array_agg(t ORDER BY t) FROM pg_catalog.unnest(given) t WHERE t IS NOT NULL';
 COMMENT ON FUNCTION tally_internal._times_of(timestamptz[]) IS 'Times in order.';
 CREATE OR REPLACE AGGREGATE tally_internal._times(at timestamptz) (
     SFUNC = array_append, STYPE = timestamptz[], FINALFUNC = tally_internal._times_of, SSPACE = 8192, PARALLEL = SAFE

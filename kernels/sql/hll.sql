@@ -67,6 +67,9 @@ CREATE FUNCTION tally_internal._hll_of(given bigint[]) RETURNS tally.hll
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._hll_made(given, 13, 0);
 COMMENT ON FUNCTION tally_internal._hll_of(bigint[]) IS
 'tally.hll(value) as a function of array_agg(hash of value): how the engine computes that measure, without PL/pgSQL per row.';
+CREATE FUNCTION tally_internal._hll_of(given bigint[], "precision" int) RETURNS tally.hll
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._hll_made(given, tally_internal._hll_check("precision"), 0);
+COMMENT ON FUNCTION tally_internal._hll_of(bigint[], int) IS 'The same of tally.hll(value, precision).';
 
 CREATE FUNCTION tally_internal._hll_hash(value anyelement) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT CASE WHEN value IS NOT NULL THEN pg_catalog.hash_array_extended(ARRAY[value], 7) END';

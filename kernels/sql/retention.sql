@@ -79,19 +79,22 @@ CREATE FUNCTION tally_internal._retained(start timestamptz, returns timestamptz[
                                          mode text) RETURNS boolean[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    past    CONSTANT numeric := tally_internal._retention_apart(kind, n, zone, later, start, as_of);
-    seen    boolean[] := array_fill(false, ARRAY[periods + 1]);
-    at      timestamptz;
-    apart   numeric;
-    reach   numeric := -1;
+    past  CONSTANT numeric := tally_internal._retention_apart(kind, n, zone, later, start, as_of);
+    first CONSTANT numeric := CASE kind WHEN 'elapsed' THEN extract(epoch FROM start) ELSE tally_internal._retention_period(kind, n, zone, later, start) END;
+    seen  numeric[];
+    reach numeric;
 BEGIN
-    FOREACH at IN ARRAY COALESCE(returns, '{}') LOOP
-        CONTINUE WHEN at IS NULL OR at < start OR at >= as_of;
-        apart := greatest(tally_internal._retention_apart(kind, n, zone, later, start, at), 0);
-        reach := greatest(reach, apart);
-        IF apart <= periods THEN seen[apart::int + 1] := true; END IF;
-    END LOOP;
-    RETURN ARRAY(SELECT CASE WHEN g < past THEN CASE mode WHEN 'on_or_after' THEN g <= reach ELSE seen[g + 1] END END
+    -- The same as _retention_apart(), by sets, where a time is not near the ends of all times.
+    SELECT array_agg(DISTINCT x.apart), max(x.apart) INTO seen, reach
+      FROM (SELECT greatest(CASE WHEN u.at > timestamptz '9999-01-01 00:00+00' OR start < timestamptz '0001-01-03 00:00+00'
+                                     THEN tally_internal._retention_apart(kind, n, zone, later, start, u.at)
+                                 WHEN kind = 'elapsed' THEN floor((extract(epoch FROM u.at) - first) * 1000000 / n)
+                                 WHEN kind = 'days' THEN floor(((u.at AT TIME ZONE zone)::date - later - date '2000-01-03') / n) - first
+                                 ELSE floor((extract(year FROM u.local) * 12 + extract(month FROM u.local) - 24001) / n) - first END, 0) AS apart
+              FROM (SELECT r.at, CASE WHEN kind = 'months' AND r.at < timestamptz '9999-01-01 00:00+00'
+                                      THEN r.at AT TIME ZONE zone - interval '1 day' * later END AS local
+                      FROM unnest(returns) r(at) WHERE r.at >= start AND r.at < as_of) u) x;
+    RETURN ARRAY(SELECT CASE WHEN g < past THEN CASE mode WHEN 'on_or_after' THEN g <= COALESCE(reach, -1) ELSE COALESCE(g = ANY (seen), false) END END
                    FROM generate_series(0, periods) g ORDER BY g);
 END $$;
 COMMENT ON FUNCTION tally_internal._retained(timestamptz, timestamptz[], text, numeric, text, int, int, timestamptz, text) IS

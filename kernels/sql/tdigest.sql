@@ -112,6 +112,9 @@ CREATE FUNCTION tally_internal._tdigest_of(given float8[]) RETURNS tally.tdigest
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._tdigest_made(given, 180, -1);
 COMMENT ON FUNCTION tally_internal._tdigest_of(float8[]) IS
 'tally.tdigest(value) as a function of array_agg(value): how the engine computes that measure, without PL/pgSQL per row.';
+CREATE FUNCTION tally_internal._tdigest_of(given float8[], compression int) RETURNS tally.tdigest
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN tally_internal._tdigest_made(given, tally_internal._tdigest_check(compression), -1);
+COMMENT ON FUNCTION tally_internal._tdigest_of(float8[], int) IS 'The same of tally.tdigest(value, compression).';
 
 CREATE FUNCTION tally_internal._tdigest_pressed(d tally.tdigest) RETURNS tally.tdigest
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -67,6 +67,15 @@ CREATE TYPE tally_internal.funnel_chain AS (times timestamptz[]);
 COMMENT ON TYPE tally_internal.funnel_chain IS 'Times of the steps that a search of a funnel has reached, for lists of them.';
 COMMENT ON COLUMN tally_internal.funnel_chain.times IS 'A time for each step.';
 
+CREATE TYPE tally_internal.funnel_event AS (at timestamptz, mask bigint);
+COMMENT ON TYPE tally_internal.funnel_event IS 'An event of an actor, as the engine gathers them.';
+COMMENT ON COLUMN tally_internal.funnel_event.at IS 'When it was.';
+COMMENT ON COLUMN tally_internal.funnel_event.mask IS 'Which steps it matches, as bits.';
+
+CREATE TYPE tally_internal.retained_periods AS (periods boolean[]);
+COMMENT ON TYPE tally_internal.retained_periods IS 'In which periods an actor was seen again, for lists of them.';
+COMMENT ON COLUMN tally_internal.retained_periods.periods IS 'Of each period from 0 whether he was; NULL where it is not wholly past.';
+
 CREATE TYPE tally_internal.funnel_exclusion AS ("from" int, "to" int, remove boolean);
 COMMENT ON TYPE tally_internal.funnel_exclusion IS 'An event that must not occur after one step of a funnel and before another.';
 COMMENT ON COLUMN tally_internal.funnel_exclusion."from" IS 'The step after which it must not.';

@@ -36,9 +36,11 @@ is 'it is no extension and has no library' '^0$' "$(run tally_host "SELECT (SELE
     + (SELECT count(*) FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE l.lanname = 'c' AND p.pronamespace::regnamespace::text ~ '^tally')")"
 is 'bug: a block with EXCEPTION failed in a parallel query, so nothing is told to be safe there' '^0$' "$(run tally_host "SELECT count(*) FROM pg_proc p
     WHERE p.proparallel = 's' AND p.pronamespace::regnamespace::text ~ '^tally'")"
-is 'each function without a body of its own is listed' '^t$' "$(run tally_host "SELECT count(*) FILTER (WHERE p.prosrc ~
-    '^ BEGIN PERFORM tally_internal._missing') = (SELECT count(*) FROM tally.hosted_missing)
-    FROM pg_proc p WHERE p.pronamespace::regnamespace::text ~ '^tally'")"
+# Steps of aggregates that this kernel computes in another way have no body either, and nobody calls them.
+is 'each function without a body of its own is listed, but for steps of aggregates that no aggregate takes' '^t$' "$(run tally_host "SELECT bool_and(
+        CASE WHEN p.proname ~ '_(trans|merge|final)$' THEN NOT EXISTS (SELECT FROM pg_aggregate a WHERE p.oid IN (a.aggtransfn, a.aggfinalfn, a.aggcombinefn))
+             ELSE EXISTS (SELECT FROM tally.hosted_missing m WHERE m.name LIKE p.pronamespace::regnamespace || '.' || p.proname || '(%') END)
+    FROM pg_proc p WHERE p.pronamespace::regnamespace::text ~ '^tally' AND p.prosrc ~ '^ BEGIN PERFORM tally_internal._missing'")"
 is 'and refuses in words' 'ERROR:  0A000: tally_internal._sent' \
     "$(run tally_host "SELECT tally_internal._sent(1)")"
 # PL/pgSQL looks for what it calls when it runs, and some callers pass over errors. So the checker looks: above all for run_as(), which is here a function for

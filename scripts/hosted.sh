@@ -43,6 +43,15 @@ stage() {
     esac
 }
 
+# kernels/sql/pins.sql with the list of the functions that it leaves alone: signatures, and names that stand for all of theirs.
+pins() {
+    local functions names
+    functions=$(sed -nE "s/^([a-z_.]+\([^#]*\)) .*/'\1'/p" kernels/sql/unpinned | paste -sd, | sed 's/,\(.tally\)/,\n            \1/g')
+    names=$(sed -nE "s/^([a-z_.]+) .*/'\1'/p" kernels/sql/unpinned | paste -sd, | sed 's/,\(.tally\)/,\n            \1/g')
+    printf '\n-- kernels/sql/pins.sql\n'
+    awk -v functions="$functions" -v names="$names" '{ sub(/@PINLESS_FUNCTIONS@/, functions); sub(/@PINLESS_NAMES@/, names); print }' kernels/sql/pins.sql
+}
+
 # The whole file: install or again.
 edition() {
     local file
@@ -55,6 +64,7 @@ edition() {
         # Only a superuser may give a function a setting of ours. What it says ends with the transaction then.
         stage "$1" "$file" | sed -E ":again; s/^(LANGUAGE .*) SET tally\.[a-z_]+ = '[^']*'/\1/; t again"
     done
+    pins
     if [ "$1" = again ]; then named kernels/sql/again_end.sql; fi
 }
 

@@ -30,7 +30,7 @@ is() {
         head -n 5 <<<"$3" | cut -c 1-200 | sed 's/^/# /'
     fi
 }
-echo "1..35"
+echo "1..36"
 is 'its owner is no superuser' '^f$' "$(run tally_host 'SELECT rolsuper FROM pg_roles WHERE rolname = current_user')"
 is 'it is no extension and has no library' '^0$' "$(run tally_host "SELECT (SELECT count(*) FROM pg_extension WHERE extname = 'pg_tally')
     + (SELECT count(*) FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE l.lanname = 'c' AND p.pronamespace::regnamespace::text ~ '^tally')")"
@@ -100,6 +100,14 @@ is 'the owner is not' '^[0-9]+$' "$(run tally_host "$asked")"
 is 'every function that reads names pins its search_path' '^0$' "$(run tally_host "SELECT count(*) FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
     WHERE p.pronamespace::regnamespace::text ~ '^tally' AND p.prokind = 'f' AND (l.lanname = 'plpgsql' OR p.prosecdef)
       AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE c LIKE 'search_path=%') AND p.proname NOT IN ('_rows', '_finish_relation')")"
+# The list as one array: signatures, and names that stand for all of theirs.
+unpinned="ARRAY[$(sed -nE "s/^([a-z_.]+(\([^#]*\))?) .*/'\1'/p" kernels/sql/unpinned | paste -sd,)]"
+is 'kernels/sql/unpinned names the functions that pin none, and no other one' '^$' "$(run tally_host "SET search_path = pg_catalog;
+    WITH pinless AS (SELECT p.oid::regprocedure::text AS function, p.pronamespace::regnamespace || '.' || p.proname AS name FROM pg_proc p
+                      WHERE p.pronamespace::regnamespace::text ~ '^tally' AND p.prokind = 'f'
+                        AND NOT EXISTS (SELECT FROM unnest(p.proconfig) c WHERE c LIKE 'search_path=%'))
+    SELECT 'not listed: ' || p.function FROM pinless p WHERE p.function <> ALL ($unpinned) AND p.name <> ALL ($unpinned)
+    UNION ALL SELECT 'pins one: ' || l FROM unnest($unpinned) l WHERE NOT EXISTS (SELECT FROM pinless p WHERE l IN (p.function, p.name))")"
 is 'and one in SQL that does not has no function without its schema' '^$' "$(run tally_host "SELECT string_agg(p.oid::regprocedure::text, ' ')
     FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
     WHERE p.pronamespace::regnamespace::text ~ '^tally' AND p.prokind = 'f' AND l.lanname = 'sql' AND p.prosqlbody IS NULL

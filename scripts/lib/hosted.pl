@@ -80,7 +80,7 @@ for my $statement (statements($own)) {
         || $statement =~ /CREATE\s+OR\s+REPLACE\s+AGGREGATE\s+([\w.]+)\s*\((.*?)\)\s*\(/s;
 }
 
-my (%gone, @missing, $code);
+my (%gone, @missing, @idle, $code);
 my %typed = map { $_ => 1 } map { text_of("kernels/sql/$_") =~ /^CREATE (?:TYPE|DOMAIN) (tally\.\w+)/mg } @before;
 $code = join "\n", map { "\n-- kernels/sql/$_\n" . text_of("kernels/sql/$_") } @before;
 for my $statement (statements(text_of($ARGV[0]))) {
@@ -101,8 +101,8 @@ for my $statement (statements(text_of($ARGV[0]))) {
             $code .= "\n$head\nLANGUAGE sql IMMUTABLE AS 'SELECT tally_internal._hll_taken(state, tally_internal._hll_hash(value), \"precision\")';\n";
             next;
         }
-        # What only an aggregate calls is not missing where this kernel computes the aggregate in another way.
-        push @missing, $signature if !$has{$signature} && $name !~ /_(?:trans|merge|final)$/;
+        # What only an aggregate calls is not missing where this kernel computes the aggregate in another way: it goes when the aggregate is replaced.
+        push @{ $name =~ /_(?:trans|merge|final)$/ ? \@idle : \@missing }, $signature if !$has{$signature};
         my ($volatility) = $rest =~ /\b(IMMUTABLE|STABLE|VOLATILE)\b/;
         my $strict = $rest =~ /\bSTRICT\b/ ? ' STRICT' : '';
         my $head = $bare =~ s/\s+LANGUAGE\s+c\s.*//sr;
@@ -131,7 +131,7 @@ my $instead = sub { my ($name) = @_; for (@instead) { return $_->[1] =~ s/'/''/g
 my $rows = join ",\n    ", map { "('$_', '" . $instead->($_) . "')" } sort @missing;
 my $listed = @missing ? "SELECT m.name, m.instead FROM (VALUES\n    $rows) m(name, instead)"
     : 'SELECT NULL::text AS name, NULL::text AS instead WHERE false';
-my $made = $code . $own . <<SQL;
+my $made = $code . $own . "\n" . join('', map {"DROP FUNCTION $_;\n"} @idle) . <<SQL;
 
 CREATE VIEW tally.hosted_missing WITH (security_invoker = true) AS
 $listed;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Owns: the speed of the packs. Per pack a database of its own on the server that PGHOST, PGPORT and PGUSER name: source rows by the pack's
 # generator, installation, backfill, a refresh with nothing due, then every view and reader function of its catalogue, all rows fetched. A whole run writes its
-# tables into packs.md: one for each pack, and that of all packs where none was named.
+# tables into packs.md: two for each pack, its rollups and its questions, and those of all packs where none was named.
 #
 #   EVENTS=10000000 bench/packs.sh [pack…]        the packs named, or all that have a generator
 #   ONLY=jit …                                    only which of them PostgreSQL compiles where jit is on, and what that costs
@@ -71,13 +71,28 @@ compiles() {
 # times FIGURE AIM: how often the aim goes into a figure.
 times() { awk -v figure="$1" -v aim="$2" 'BEGIN { printf "%.2f", figure / aim }'; }
 
-# backfilled: seconds in which two sessions, one a core, compute all that is marked.
+# spent: the seconds of CPU of all sessions and workers of the server that have ended.
+spent() { sql -c "SELECT (split_part(s, ' ', 13)::float8 + split_part(s, ' ', 14)::float8) / 100 FROM (SELECT regexp_replace(pg_read_file('/proc/'
+    || split_part(pg_read_file('postmaster.pid'), E'\\n', 1) || '/stat'), '^.*\\) . ', '') AS s) x"; }
+# backfilled: the seconds in which two sessions, one a core, compute all that is marked, and their seconds of CPU.
 backfilled() {
-    local began=$EPOCHREALTIME
+    local began=$EPOCHREALTIME ended before
+    before=$(spent)
     sql -c 'CALL tally.backfill()' &
     sql -c 'CALL tally.backfill()'
     wait
-    awk -v began="$began" -v ended="$EPOCHREALTIME" 'BEGIN { print ended - began }'
+    ended=$EPOCHREALTIME
+    sleep 0.2
+    awk -v began="$began" -v ended="$ended" -v before="$before" -v after="$(spent)" 'BEGIN { print ended - began, after - before }'
+}
+# built_from: a line for each rollup of the database, the longest first: what it stands on, how large it is, what its first build took of all.
+built_from() {
+    table_lines "
+        SELECT format('\`%s\`', r.name), format('\`%s\`', r.source), to_char(u.rows, 'FM999,999,999'), pg_size_pretty(pg_total_relation_size(r.relation)),
+               to_char(u.ms / 1000, 'FM990.0'), to_char(100 * u.ms / sum(u.ms) OVER (), 'FM990.0')
+          FROM tally.rollups r
+          JOIN (SELECT u.rollup_id, sum(u.inserted) AS rows, sum(u.duration_ms)::numeric AS ms FROM tally.runs u GROUP BY 1) u ON u.rollup_id = r.id
+         ORDER BY u.ms DESC"
 }
 
 # views: name, tab, and the column by which its history is cut, where it has one.
@@ -101,7 +116,7 @@ functions() {
 declare -A made_within=([awf]=20 [product_analytics]=25 [publisher]=30)
 
 bench_pack() {
-    local pack=$1 name column statement views functions yardstick generated built idle aim=${made_within[$1]:-60}
+    local pack=$1 name column statement views functions yardstick generated built cpu idle aim=${made_within[$1]:-60}
     echo
     echo "## $pack"
     asked=0 missed=0
@@ -113,7 +128,12 @@ bench_pack() {
     generated=$(ms "SELECT tally.generate_$pack($events, until => now())")
     sql -c "SELECT tally.install_pack('$pack')" >/dev/null
     sql -c 'VACUUM ANALYZE'
-    built=$(backfilled)
+    read -r built cpu < <(backfilled)
+    if [ "${ONLY:-}" != jit ]; then
+        table_head rollup 'stands on' rows size 's of its batches' '% of all'
+        tabled+=$(built_from)$'\n'
+        table_into packs.md "$pack rollups"
+    fi
     sql -c 'VACUUM ANALYZE'
     idle=$(ms 'SELECT tally.refresh()')
     if [ "${ONLY:-}" = jit ]; then
@@ -139,9 +159,10 @@ bench_pack() {
     fi
     [ "${ONLY:-}" != jit ] || return 0
     table_into packs.md "$pack"
-    summary+=$(awk -v pack="$pack" -v y="$yardstick" -v g="$generated" -v b="$built" -v aim="$aim" -v i="$idle" -v asked="$asked" -v missed="$missed" 'BEGIN {
+    summary+=$(awk -v pack="$pack" -v y="$yardstick" -v g="$generated" -v b="$built" -v aim="$aim" -v i="$idle" -v asked="$asked" -v missed="$missed" \
+        -v cpu="$cpu" 'BEGIN {
         bold = b > aim ? "**" : ""
-        printf "| `%s` | %.0f | %.1f | %s%.1f%s | %d | %.2f | %.0f | %d | %s |", pack, y, g / 1000, bold, b, bold, aim, b / aim, i, asked,
+        printf "| `%s` | %.0f | %.1f | %s%.1f%s | %d | %.2f | %.1f | %.0f | %d | %s |", pack, y, g / 1000, bold, b, bold, aim, b / aim, cpu, i, asked,
             missed ? "**" missed "**" : "0" }')$'\n'
 }
 
@@ -169,7 +190,7 @@ table_into packs.md jit
 sql -c "DROP DATABASE IF EXISTS tally_bench_pack WITH (FORCE)"
 [ "${ONLY:-}" != jit ] || exit 0
 size_of_run=$said
-table_head pack 'a million `md5()`, ms' 'generator, s' 'all rollups from nothing by two sessions, s' 'aim, s' '× aim' 'a refresh with nothing due, ms' \
-    'views, functions and questions' 'above their aim'
+table_head pack 'a million `md5()`, ms' 'generator, s' 'all rollups from nothing by two sessions, s' 'aim, s' '× aim' 's of CPU' \
+    'a refresh with nothing due, ms' 'views, functions and questions' 'above their aim'
 tabled+=$summary
 table_into packs.md packs

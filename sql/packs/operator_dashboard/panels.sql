@@ -35,14 +35,16 @@ BEGIN
         SELECT j.status, coalesce(j.error, 'unknown') AS cause, extract(epoch FROM j.finished_at - j.started_at)::float8 / 60 AS minutes
           FROM job j WHERE j.status IN ('completed', 'failed') AND j.finished_at >= lo AND j.finished_at < hi
     ), play AS MATERIALIZED (
+        -- Counted once for all panels: there are few kinds of attempts, and many of them.
         SELECT coalesce(p.platform, '(none)') AS platform, coalesce(p.browser, '(none)') AS browser, p.ok, coalesce(p.error_code, '(none)') AS code,
-               coalesce(p.error_message, '(none)') AS message
+               coalesce(p.error_message, '(none)') AS message, count(*) AS n
           FROM playback_attempts p
          WHERE p.attempted_at >= lo AND p.attempted_at < hi AND (operator_panels.artist IS NULL OR p.artist = operator_panels.artist)
            AND (operator_panels.release IS NULL OR p.release = operator_panels.release)
            AND (operator_panels.environment IS NULL OR coalesce(p.environment, '(none)') = operator_panels.environment)
+         GROUP BY 1, 2, 3, 4, 5
     ), stream AS (
-        SELECT p.code, p.message, count(*) AS failures FROM play p WHERE NOT p.ok GROUP BY 1, 2
+        SELECT p.code, p.message, sum(p.n) AS failures FROM play p WHERE NOT p.ok GROUP BY 1, 2
     )
     SELECT json_build_object(
         'ingest', (SELECT json_build_object('uploads', count(*), 'rejected', count(*) FILTER (WHERE u.status = 'rejected'),
@@ -68,11 +70,12 @@ BEGIN
                         SELECT w.environment, w.worker, w.last_heartbeat, w.heartbeat_age_seconds, w.alive, w.restarts FROM operator_workers w
                          WHERE w.range = operator_panels.range AND (operator_panels.environment IS NULL OR w.environment = operator_panels.environment)
                            AND (num_nonnulls(operator_panels.artist, operator_panels.release) = 0 OR EXISTS (SELECT FROM job j WHERE j.worker = w.worker))) w),
-        'playback', (SELECT json_build_object('attempts', count(*), 'failures', count(*) FILTER (WHERE NOT p.ok),
-                         'failure_rate', round(count(*) FILTER (WHERE NOT p.ok)::numeric / nullif(count(*), 0), 4)) FROM play p),
+        'playback', (SELECT json_build_object('attempts', coalesce(sum(p.n), 0), 'failures', coalesce(sum(p.n) FILTER (WHERE NOT p.ok), 0),
+                         'failure_rate', round(coalesce(sum(p.n) FILTER (WHERE NOT p.ok), 0) / nullif(sum(p.n), 0), 4)) FROM play p),
         'playback_clients', (SELECT coalesce(json_agg(json_build_object('platform', x.platform, 'browser', x.browser, 'attempts', x.n, 'failures', x.bad,
                                  'failure_rate', round(x.bad::numeric / nullif(x.n, 0), 4)) ORDER BY x.bad DESC, x.n DESC, x.platform, x.browser), '[]')
-                               FROM (SELECT p.platform, p.browser, count(*) AS n, count(*) FILTER (WHERE NOT p.ok) AS bad FROM play p GROUP BY 1, 2) x),
+                               FROM (SELECT p.platform, p.browser, sum(p.n) AS n, coalesce(sum(p.n) FILTER (WHERE NOT p.ok), 0) AS bad
+                                       FROM play p GROUP BY 1, 2) x),
         'stream_errors', (SELECT coalesce(json_agg(json_build_object('error_code', s.code, 'error_message', s.message, 'failures', s.failures)
                                                    ORDER BY s.failures DESC, s.code, s.message), '[]') FROM stream s),
         'failure_causes', (SELECT coalesce(json_agg(json_build_object('service', x.service, 'cause', x.cause, 'failures', x.n)

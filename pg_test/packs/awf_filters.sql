@@ -64,7 +64,7 @@ CREATE TEMP TABLE wanted AS SELECT r.name AS rollup, d.ordinal, d.name, d.given 
     UNION ALL SELECT r.name, 100, m.name, m.expression FROM tally.rollups r JOIN tally.measures m ON m.rollup_id = r.id;
 SELECT tally.drop_board(name) FROM (SELECT name FROM tally.boards OFFSET 0) b;
 SELECT tally.drop_rollup(r) FROM unnest('{awf_adventure_balance_daily,awf_adventure_balance_hourly,awf_adventure_nodes_daily,awf_adventure_nodes_hourly,
-    awf_adventure_pace_daily,awf_adventure_drop_offs_daily}'::text[]) r;
+    awf_variation_pace_daily,awf_adventure_pace_daily,awf_adventure_drop_offs_daily,awf_variation_balance_daily}'::text[]) r;
 CREATE TEMP TABLE wider (n int, rollup text, dimensions text[]);
 INSERT INTO wider VALUES (1, 'awf_balance_daily', '{locale,model}'), (2, 'awf_balance_hourly', '{locale,model}'), (3, 'awf_pace_daily', '{locale}'),
     (4, 'awf_pace_hourly', '{locale}'), (5, 'awf_nodes_daily', '{world,locale,variation,model}'), (6, 'awf_nodes_hourly', '{world,locale,variation,model}'),

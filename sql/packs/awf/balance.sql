@@ -51,6 +51,11 @@ SELECT tally.create_rollup('awf_adventure_balance_daily', source => 'awf_adventu
     schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
     description => 'Balance, narrative health, party and world simulation per day and adventure: the hours, merged.');
 
+-- step: rollup awf_variation_balance_daily
+SELECT tally.create_rollup('awf_variation_balance_daily', source => 'awf_balance_daily', bucket => '1 day', dimensions => '["experiment", "variation"]',
+    schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
+    description => 'Balance, narrative health, party and world simulation per day and arm of an experiment: the cells of awf_balance_daily, merged.');
+
 -- step: rollup awf_nodes_hourly
 SELECT awf_with_columns('awf_nodes_hourly', '["world", "locale", "variation", "model"]');
 SELECT tally.create_rollup('awf_nodes_hourly', source => 'analytics_events', time_column => 'event_time', bucket => '1 hour',

@@ -27,6 +27,11 @@ SELECT tally.create_rollup('awf_adventure_pace_daily', source => 'awf_pace_daily
     schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
     description => 'Economy, loot, hints, tokens and simulation per day, adventure and arm: the cells of awf_pace_daily, merged.');
 
+-- step: rollup awf_variation_pace_daily
+SELECT tally.create_rollup('awf_variation_pace_daily', source => 'awf_adventure_pace_daily', bucket => '1 day', dimensions => '["variation"]',
+    schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
+    description => 'Economy, loot, hints, tokens and simulation per day and arm: the adventures, merged.');
+
 -- step: metric econ_velocity
 SELECT tally.create_metric('econ_velocity', 'awf_pace_hourly', 'coalesce(gold, 0) / nullif(turns, 0)', unit => 'gold',
     description => 'Gold gained less gold spent, per turn.', direction => 'neutral', samples => 'turns');

@@ -90,3 +90,14 @@ SELECT tally.create_rollup('awf_funnel_daily', source => 'awf_sessions', bucket 
                                 'AND first_boss_at <= completion_at)"}',
     schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
     description => 'The funnel per day on which sessions started: start, first choice, first NPC join, first craft, first vendor, first boss, completion.');
+
+-- step: rollup awf_arm_funnel_daily
+-- What awf_funnels_daily shows. Locale and model make fourteen times the rows.
+SELECT tally.create_rollup('awf_arm_funnel_daily', source => 'awf_funnel_daily', bucket => '1 day',
+    dimensions => '["adventure", "world", "experiment", "variation"]', schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
+    description => 'The funnel per day, adventure, world and arm of an experiment: the cells of awf_funnel_daily, merged.');
+
+-- step: rollup awf_variation_gameplay_daily
+SELECT tally.create_rollup('awf_variation_gameplay_daily', source => 'awf_gameplay_daily', bucket => '1 day', dimensions => '["experiment", "variation"]',
+    schedule => awf_schedule('METRICS_ROLLUP_DAILY_CRON'),
+    description => 'Economy, party, dialogue and world simulation per day and arm of an experiment: the cells of awf_gameplay_daily, merged.');

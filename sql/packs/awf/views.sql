@@ -129,14 +129,10 @@ SELECT md5(concat_ws(E'\x1f', extract(epoch FROM r.bucket), r.adventure, r.world
        round(r.completion_count::numeric / nullif(r.first_boss_count, 0), 4) AS boss_to_completion_rate,
        round(r.completion_count::numeric / nullif(r.start_count, 0), 4) AS overall_completion_rate,
        r.bucket + interval '1 day' AS created_at
-  FROM (SELECT bucket, adventure, world, experiment, variation,
-               sum(start_count) AS start_count, sum(first_choice_count) AS first_choice_count, sum(first_npc_join_count) AS first_npc_join_count,
-               sum(first_craft_count) AS first_craft_count, sum(first_vendor_count) AS first_vendor_count, sum(first_boss_count) AS first_boss_count,
-               sum(completion_count) AS completion_count
-          FROM awf_funnel_daily GROUP BY bucket, adventure, world, experiment, variation) r;
+  FROM awf_arm_funnel_daily r;
 COMMENT ON VIEW awf_funnels_daily IS
-'The funnel per day on which sessions started (UTC), by adventure, world and experiment arm, as of the last refresh of awf_funnel_daily. A session counts at '
-'a step when it took all steps up to it and their first times do not decrease.';
+'The funnel per day on which sessions started (UTC), by adventure, world and experiment arm, as of the last refresh of awf_arm_funnel_daily. A session counts '
+'at a step when it took all steps up to it and their first times do not decrease.';
 COMMENT ON COLUMN awf_funnels_daily.id IS 'Made of the day and the dimensions.';
 COMMENT ON COLUMN awf_funnels_daily.date IS 'Day on which the sessions started, in UTC.';
 COMMENT ON COLUMN awf_funnels_daily.adventure IS 'Adventure; ''(none)'' where sessions have none.';

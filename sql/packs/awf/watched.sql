@@ -1,22 +1,31 @@
 -- Owns: what thresholds watch: the same seven measures and metrics in five minutes by world, by adventure and by arm of an experiment. One rollup with all
 -- these dimensions would have ten times the rows.
 
--- step: function awf_watched_rollup(text, jsonb, text, text)
-CREATE OR REPLACE FUNCTION awf_watched_rollup(name text, dimensions jsonb, schedule text, description text) RETURNS void
-LANGUAGE sql SET search_path FROM CURRENT AS $f$
-    SELECT tally.create_rollup(name, source => 'analytics_events', time_column => 'event_time', bucket => '5 minutes', dimensions => dimensions,
-        measures => '{
-            "turns":             "count(*) FILTER (WHERE event_type = ''turn'')",
-            "retries":           "count(*) FILTER (WHERE event_type = ''retry'')",
-            "fallbacks":         "count(*) FILTER (WHERE event_type = ''fallback'')",
-            "validator_retries": "count(*) FILTER (WHERE event_type = ''validator_retry'')",
-            "stuck":             "count(*) FILTER (WHERE event_type = ''stuck'')",
-            "tokens":            "tally.tdigest(tokens_in + tokens_out)",
-            "latency":           "tally.tdigest(latency_ms)"}',
-        "where" => $w$event_type IN ('turn', 'retry', 'fallback', 'validator_retry', 'stuck')$w$,
-        schedule => schedule, description => description)
-$f$;
-COMMENT ON FUNCTION awf_watched_rollup(text, jsonb, text, text) IS 'Makes a rollup of five minutes with the measures of awf_watched_metric().';
+-- step: function awf_watched_rollup(text, jsonb, text, text, text)
+CREATE OR REPLACE FUNCTION awf_watched_rollup(name text, dimensions jsonb, schedule text, description text, finer text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $f$
+BEGIN
+    -- A copy that an earlier version made keeps what it stands on: metrics, thresholds and incidents would go with it.
+    IF finer IS NULL OR EXISTS (SELECT FROM tally.rollups r WHERE r.relation = to_regclass(quote_ident(awf_watched_rollup.name))
+                                                              AND r.source = 'analytics_events'::regclass) THEN
+        PERFORM tally.create_rollup(name, source => 'analytics_events', time_column => 'event_time', bucket => '5 minutes', dimensions => dimensions,
+            measures => '{
+                "turns":             "count(*) FILTER (WHERE event_type = ''turn'')",
+                "retries":           "count(*) FILTER (WHERE event_type = ''retry'')",
+                "fallbacks":         "count(*) FILTER (WHERE event_type = ''fallback'')",
+                "validator_retries": "count(*) FILTER (WHERE event_type = ''validator_retry'')",
+                "stuck":             "count(*) FILTER (WHERE event_type = ''stuck'')",
+                "tokens":            "tally.tdigest(tokens_in + tokens_out)",
+                "latency":           "tally.tdigest(latency_ms)"}',
+            "where" => $w$event_type IN ('turn', 'retry', 'fallback', 'validator_retry', 'stuck')$w$,
+            schedule => schedule, description => description);
+    ELSE
+        PERFORM tally.create_rollup(name, source => finer::regclass, bucket => '5 minutes', dimensions => dimensions, schedule => schedule,
+                                    description => description);
+    END IF;
+END $f$;
+COMMENT ON FUNCTION awf_watched_rollup(text, jsonb, text, text, text) IS
+'Makes a rollup of five minutes with the measures of awf_watched_metric(), of the events or (finer) of the rows of one with more dimensions, merged.';
 
 -- step: function awf_watched_metric(text, text)
 CREATE OR REPLACE FUNCTION awf_watched_metric(metric text, rollup text) RETURNS void
@@ -37,6 +46,10 @@ $f$;
 COMMENT ON FUNCTION awf_watched_metric(text, text) IS
 'Makes one of the seven metrics that thresholds watch. Its name is the metric''s with the end of the rollup''s: retry_rate_5m of awf_5m.';
 
+-- step: rollup awf_adventure_5m
+SELECT awf_watched_rollup('awf_adventure_5m', '["world", "adventure"]', awf_schedule('METRICS_ALERTS_CRON'),
+    'What thresholds per adventure look at.');
+
 -- step: rollup awf_5m
 -- 0.1.0 counted the turns beyond 4,000 tokens. A digest knows every budget.
 DO $do$
@@ -49,11 +62,7 @@ BEGIN
     END IF;
 END $do$;
 SELECT awf_watched_rollup('awf_5m', '["world"]', awf_schedule('METRICS_ALERTS_CRON'),
-    'What the SLO thresholds look at: small, fresh every minute.');
-
--- step: rollup awf_adventure_5m
-SELECT awf_watched_rollup('awf_adventure_5m', '["world", "adventure"]', awf_schedule('METRICS_ALERTS_CRON'),
-    'What thresholds per adventure look at.');
+    'What the SLO thresholds look at: small, fresh every minute. The adventures, merged.', finer => 'awf_adventure_5m');
 
 -- step: rollup awf_variation_5m
 SELECT awf_watched_rollup('awf_variation_5m', '["experiment", "variation"]', awf_schedule('METRICS_ALERTS_CRON'),

@@ -29,7 +29,7 @@ BEGIN
     RETURN format('SELECT ''{}''::pg_catalog.jsonb AS "the labels", GROUPING(%1$s) AS "the set", COALESCE(%1$s) AS "the label", %2$s FROM %3$s%4$s '
         'WHERE %5$s AND (%6$s)%7$s GROUP BY GROUPING SETS (%8$s)',
         array_to_string(labels, ', '),
-        (SELECT string_agg(format('%s AS %I', x.expression, x.name), ', ' ORDER BY x.ordinal) FROM tally.measures x
+        (SELECT string_agg(format('%s AS %I', tally_internal._computed_sql(x.expression), x.name), ', ' ORDER BY x.ordinal) FROM tally.measures x
           WHERE x.rollup_id = r.id AND (x.name = ANY (m.measures) OR x.name = m.samples)),
         d ->> 'source', d ->> 'expand', tally_internal._definition_range_sql(d, since, until), d ->> 'filter',
         (SELECT string_agg(format(' AND %s OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.text[])', x.expression, CASE jsonb_typeof(s.value)

@@ -99,11 +99,11 @@ END $$;
 COMMENT ON FUNCTION tally_internal._ranked(jsonb) IS
 'The five labels of contributors that changed most against the week before, their change weighted with their observations; null where nothing changed.';
 
-CREATE OR REPLACE FUNCTION tally_internal._richer(t tally.thresholds, m tally.metrics, r tally.rollups, scope jsonb) RETURNS tally.rollups
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION tally_internal._richer(t tally.thresholds, m tally.metrics, r tally.rollups, scope jsonb) RETURNS SETOF tally.rollups
+LANGUAGE plpgsql STABLE ROWS 2 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN (
-    SELECT c FROM tally.rollups c
+    RETURN QUERY
+    SELECT c.* FROM tally.rollups c
      WHERE c.source = r.source AND c.id <> r.id AND c.key IS NULL AND c.lookback IS NULL AND c.zone = r.zone AND c.expand IS NOT DISTINCT FROM r.expand
        AND (c.filter IS NULL OR c.filter = r.filter) AND has_table_privilege(t.owner::oid, c.live_view::oid, 'SELECT')
        AND NOT EXISTS (SELECT FROM tally.measures x WHERE x.rollup_id = r.id AND (x.name = ANY (m.measures) OR x.name = m.samples)
@@ -111,11 +111,48 @@ BEGIN
        AND NOT EXISTS (SELECT FROM tally.dimensions x WHERE x.rollup_id = r.id AND scope ? x.name
                           AND NOT EXISTS (SELECT FROM tally.dimensions y WHERE y.rollup_id = c.id AND y.name = x.name AND y.expression = x.expression))
        AND EXISTS (SELECT FROM tally.dimensions y WHERE y.rollup_id = c.id AND NOT scope ? y.name)
-     ORDER BY tally_internal._bucket_length(tally_internal._bucket_rule_of(c)), c.id LIMIT 1);
+     ORDER BY c.owner::oid <> r.owner::oid, tally_internal._bucket_length(tally_internal._bucket_rule_of(c)), c.id LIMIT 8;
 END $$;
 COMMENT ON FUNCTION tally_internal._richer(tally.thresholds, tally.metrics, tally.rollups, jsonb) IS
-'Another rollup of the same source that has the metric''s measures and dimensions which the scope leaves open: the finest that the owner may read. For a '
-    'rollup without any.';
+'Other rollups of the same source that have the metric''s measures and dimensions which the scope leaves open, and that the owner of the threshold may read: '
+    'those of the metric''s owner first, then the finest; eight at most. For a rollup without any.';
+
+CREATE OR REPLACE FUNCTION tally_internal._contributors_elsewhere(t tally.thresholds, m tally.metrics, r tally.rollups, by text[], scope jsonb, sets jsonb[],
+    since timestamptz, until timestamptz, OUT behind jsonb, OUT told jsonb, OUT fault text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    other tally.rollups;
+    rule  text;
+    first timestamptz;
+    last  timestamptz;
+    one   jsonb;
+BEGIN
+    FOR other IN SELECT x.* FROM tally_internal._richer(t, m, r, scope) x LOOP
+        BEGIN
+            rule := tally_internal._bucket_rule_of(other);
+            first := tally_internal._bucket_start(rule, since);
+            last := tally_internal._bucket_end(rule, tally_internal._bucket_start(rule, until - interval '1 microsecond'));
+            behind := tally_internal._contributors(t, m, other, by, scope, sets, first, last);
+            told := jsonb_build_object('rollup', other.name, 'since', first, 'until', last);
+            fault := NULL;
+            RETURN;
+        EXCEPTION WHEN OTHERS THEN
+            -- What another role defined, whatever is wrong with it, takes nothing from the metric's owner: the next one is asked.
+            IF SQLSTATE <> '42501' AND other.owner::oid = r.owner::oid THEN RAISE; END IF;
+            fault := COALESCE(fault, format('%s: %s', SQLSTATE, SQLERRM));
+        END;
+    END LOOP;
+    behind := '{}';
+    FOREACH one IN ARRAY sets LOOP
+        behind := behind || jsonb_build_object(one::text, tally_internal._source_contributors(t, m, r, t.filter || one, since, until));
+    END LOOP;
+    told := jsonb_build_object('source', r.source::text, 'since', since, 'until', until);
+    IF EXISTS (SELECT FROM jsonb_each(behind) b WHERE b.value <> '{}') THEN fault := NULL; END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._contributors_elsewhere(tally.thresholds, tally.metrics, tally.rollups, text[], jsonb, jsonb[], timestamptz, timestamptz) IS
+'Contributors for a rollup that has no further dimension, and of what they are (told): of the first other rollup of its source that can be read, else of the '
+    'source. fault: why there are none, where a rollup could not be read.';
 
 CREATE OR REPLACE FUNCTION tally_internal._values_before(t tally.thresholds, m tally.metrics, r tally.rollups, by text[], scope jsonb, sets jsonb[],
                                               until timestamptz) RETURNS jsonb
@@ -150,8 +187,6 @@ DECLARE
     points jsonb;
     behind jsonb := '{}';
     told   jsonb := '{}';
-    other  tally.rollups;
-    one    jsonb;
     fault  text;
 BEGIN
     BEGIN
@@ -163,20 +198,8 @@ BEGIN
             behind := tally_internal._contributors(t, m, r, keys, scope, sets, bound.since, bound.until);
         ELSE
             -- A small rollup for alerts has only the labels. A larger one of the same source can say what is behind them.
-            other := tally_internal._richer(t, m, r, scope);
-            IF other.id IS NOT NULL THEN
-                bound.since := tally_internal._bucket_start(tally_internal._bucket_rule_of(other), bound.since);
-                bound.until := tally_internal._bucket_end(tally_internal._bucket_rule_of(other),
-                                                          tally_internal._bucket_start(tally_internal._bucket_rule_of(other),
-                                                              bound.until - interval '1 microsecond'));
-                behind := tally_internal._contributors(t, m, other, keys, scope, sets, bound.since, bound.until);
-                told := jsonb_build_object('rollup', other.name, 'since', bound.since, 'until', bound.until);
-            ELSE
-                FOREACH one IN ARRAY sets LOOP
-                    behind := behind || jsonb_build_object(one::text, tally_internal._source_contributors(t, m, r, t.filter || one, bound.since, bound.until));
-                END LOOP;
-                told := jsonb_build_object('source', r.source::text, 'since', bound.since, 'until', bound.until);
-            END IF;
+            SELECT e.behind, e.told, e.fault INTO behind, told, fault
+              FROM tally_internal._contributors_elsewhere(t, m, r, keys, scope, sets, bound.since, bound.until) e;
         END IF;
     EXCEPTION WHEN OTHERS THEN
         IF cardinality(sets) > 1 AND tally_internal._fault_of_a_row(SQLSTATE) THEN

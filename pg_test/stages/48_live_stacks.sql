@@ -16,7 +16,7 @@ SELECT tally.create_rollup('arrivals_monthly', 'arrivals', 'bucket', bucket => '
     measures => '{"n": "sum(n)", "people": "sum(people)", "latest": "max(latest)"}');
 SELECT tally.create_rollup('worlds', 'arrivals_monthly', key => 'world', dimensions => '[]',
     measures => '{"n": "sum(n)", "people": "sum(people)", "latest": "max(latest)"}');
-SELECT tally.create_rollup('worlds_yearly', 'worlds', 'latest', bucket => '1 month', 
+SELECT tally.create_rollup('worlds_yearly', 'worlds', 'latest', bucket => '1 month',
     measures => '{"n": "sum(n)", "people": "sum(people)", "worlds": "count(*)"}');
 SELECT tally.create_rollup('sizes', 'worlds_yearly', key => 'worlds', dimensions => '[]', measures => '{"n": "sum(n)", "months": "count(*)"}');
 -- The same on days, which marks alone tell of.

@@ -208,6 +208,16 @@ END $$;
 COMMENT ON FUNCTION tally_internal._dirty_ranges_query(jsonb) IS
 'SQL text of the ranges (since, until) of a resolved rollup that are dirty as a whole, its own and those of the rollups it stands on.';
 
+CREATE OR REPLACE FUNCTION tally_internal._outside_hull_sql(d jsonb) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    -- Two values that are asked once for all rows: a join with the range, of which there is none as a rule, looked for it anew for each stored row.
+    SELECT format('(t.bucket >= (SELECT h.since FROM %1$s h) AND t.bucket < (SELECT h.until FROM %1$s h)) IS NOT TRUE',
+                  tally_internal._chain_call(d, '_marked_hull'))
+     WHERE tally_internal._chain_call(d, '_marked_hull') IS NOT NULL
+$$;
+COMMENT ON FUNCTION tally_internal._outside_hull_sql(jsonb) IS
+'SQL text of the condition that a stored row (t) of a resolved rollup over time is outside of what is dirty as a whole; null where marks alone do not tell.';
+
 CREATE OR REPLACE FUNCTION tally_internal._kept_query(d jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN d ->> 'emptied' = 'keep' THEN tally_internal._render(
@@ -241,6 +251,8 @@ BEGIN
         'SELECT DISTINCT d.bucket FROM ({few}) d(bucket) WHERE {gate} AND NOT EXISTS (SELECT FROM {hull} WHERE d.bucket >= _tally_hull.since AND d.bucket '
             '< _tally_hull.until)', d || jsonb_build_object('few', tally_internal._few_sql(d ->> 'dirty'))));
     d := d || jsonb_build_object('wide', tally_internal._range_query(d, '_tally_hull.since', '_tally_hull.until'), 'kept', tally_internal._kept_query(d),
+        'outside', COALESCE(tally_internal._outside_hull_sql(d), tally_internal._render(
+            'NOT EXISTS (SELECT FROM {hull} WHERE t.bucket >= _tally_hull.since AND t.bucket < _tally_hull.until)', d)),
         'fresh', CASE WHEN tally_internal._time_index(r.source, r.time_column) THEN tally_internal._bucket_query(d, format('(%s)', d ->> 'due'))
             -- Without an index on the time each bucket would scan the whole source. So one scan serves all of them: IS TRUE keeps the planner from a join
             -- with the list, which it takes for short, and it looks each row up in a hash.
@@ -252,7 +264,7 @@ BEGIN
     RETURN tally_internal._render(
         -- Stored rows of clean buckets …
         'SELECT {stored_columns} FROM {table} t WHERE {gate} AND NOT EXISTS (SELECT FROM ({dirty}) d(bucket) WHERE d.bucket = t.bucket) '
-        'AND NOT EXISTS (SELECT FROM {hull} WHERE t.bucket >= _tally_hull.since AND t.bucket < _tally_hull.until) '
+        'AND {outside} '
         -- … the definition for each dirty bucket …
         'UNION ALL {fresh} '
         -- … and for the range that has not been computed as a whole.

@@ -36,9 +36,8 @@ CREATE OR REPLACE FUNCTION tally_internal._stack_clean(l jsonb, dirty text) RETU
 LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT tally_internal._render(CASE WHEN l ? 'key'
         THEN '{gate} AND NOT (SELECT EXISTS (SELECT FROM {hull})) AND NOT EXISTS (SELECT FROM {dirty} _tally({key_names}) WHERE {key_is_marked})'
-        ELSE '{gate} AND NOT EXISTS (SELECT FROM {dirty} d(bucket) WHERE d.bucket = t.bucket) '
-             'AND NOT EXISTS (SELECT FROM {hull} _tally_hull WHERE t.bucket >= _tally_hull.since AND t.bucket < _tally_hull.until)' END,
-        l || jsonb_build_object('dirty', dirty, 'hull', tally_internal._chain_call(l, '_marked_hull')))
+        ELSE '{gate} AND NOT EXISTS (SELECT FROM {dirty} d(bucket) WHERE d.bucket = t.bucket) AND {outside}' END,
+        l || jsonb_build_object('dirty', dirty, 'hull', tally_internal._chain_call(l, '_marked_hull'), 'outside', tally_internal._outside_hull_sql(l)))
 $$;
 COMMENT ON FUNCTION tally_internal._stack_clean(jsonb, text) IS
 'SQL text of the condition that a stored row (t) of a level is as defined; dirty is SQL text of its dirty partitions.';

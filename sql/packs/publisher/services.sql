@@ -29,12 +29,12 @@ CREATE OR REPLACE VIEW publisher_metrics AS
 SELECT t.service,
        coalesce((SELECT jsonb_object_agg(k.kind, jsonb_build_object('count', k.events, 'succeeded', k.succeeded, 'failed', k.failed,
                                                            'avg_seconds', trim_scale(round((k.seconds / nullif(k.samples, 0))::numeric, 6))))
-          FROM (SELECT y.kind, coalesce(sum(x.events), 0)::bigint AS events, coalesce(sum(x.succeeded), 0)::bigint AS succeeded,
-                       coalesce(sum(x.failed), 0)::bigint AS failed, sum(x.samples)::float8 AS samples, sum(x.seconds) AS seconds
-                  FROM (SELECT d.kind FROM publisher_services_daily_live d WHERE d.service = t.service
+          FROM (SELECT y.kind, sum(y.events)::bigint AS events, sum(y.succeeded)::bigint AS succeeded, sum(y.failed)::bigint AS failed,
+                       sum(y.samples)::float8 AS samples, sum(y.seconds) AS seconds
+                  FROM (SELECT d.kind, d.events, d.succeeded, d.failed, d.samples, d.seconds FROM publisher_services_daily_live d WHERE d.service = t.service
                         -- These two are there before the first of them.
-                        UNION SELECT unnest('{artifact_downloads,jellyfin_refreshes}'::text[]) WHERE t.service = 'publisher') y
-                  LEFT JOIN publisher_services_daily_live x ON x.kind = y.kind AND x.service = t.service GROUP BY y.kind) k), '{}')
+                        UNION ALL SELECT unnest('{artifact_downloads,jellyfin_refreshes}'::text[]), 0, 0, 0, NULL, NULL WHERE t.service = 'publisher') y
+                 GROUP BY y.kind) k), '{}')
        || CASE WHEN t.service = 'publisher-discord' THEN
             (SELECT jsonb_build_object('deliveries', jsonb_build_object('count', coalesce(sum(d.notifications), 0), 'succeeded', coalesce(sum(d.delivered), 0),
                                                                         'failed', coalesce(sum(d.failed), 0))) FROM publisher_notified_daily_live d)

@@ -121,7 +121,9 @@ SELECT * FROM (SELECT y.published_at, y.namespace, y.artifact_uri, y.slug, y.cha
               '')::timestamptz, now())) - interval '1 day' AND m.published_at <= (SELECT coalesce(nullif(current_setting('tally.as_of', true),
               '')::timestamptz, now())) AND NOT EXISTS (SELECT FROM publisher_discord_metrics x
                   WHERE x.artifact_uri = m.artifact_uri AND x.published_at >= (SELECT coalesce(nullif(current_setting('tally.as_of', true),
-                      '')::timestamptz, now())) - interval '2 days') OFFSET 0) m
+                      '')::timestamptz, now())) - interval '2 days')
+                -- No limit, and PostgreSQL does not know it: it expects a tenth of what is left over, which are few, and does not compile the query (JIT).
+                LIMIT (SELECT NULL::bigint)) m
           LEFT JOIN LATERAL (SELECT x.channel, x.webhook_success, 'artifact_uri' AS by FROM publisher_discord_metrics x WHERE x.artifact_uri = m.artifact_uri
                              UNION ALL SELECT x.channel, x.webhook_success, 'slug' FROM publisher_discord_metrics x
                               WHERE x.slug = m.slug AND NOT EXISTS (SELECT FROM publisher_discord_metrics o

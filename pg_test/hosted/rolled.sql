@@ -70,6 +70,12 @@ SELECT 'odd', tally.count(tally.rollup(s)), tally.mean(tally.rollup(s)), tally.v
   FROM (SELECT tally.stats(v) AS s FROM (VALUES (1, 'Infinity'::float8), (1, 1), (2, 2), (3, 3), (4, 4)) v(g, v) GROUP BY g) x;
 SELECT 'even', tally.variance(tally.rollup(s)), tally.mean(tally.rollup(s)), tally.variance(tally.rollup(m), 1)
   FROM (SELECT tally.stats(0.1) AS s, tally.moments(0.1) AS m FROM generate_series(1, 50) i GROUP BY i % 9) x;
+-- Frames that grow and that move.
+SELECT 'grows', count(*), bool_and(tally.count(x.rolled) = x.n), bool_and(tally.distinct_count(x.people) = x.i)
+  FROM (SELECT i, tally.rollup(d) OVER (ORDER BY i) AS rolled, tally.hll(i) OVER (ORDER BY i) AS people, sum(n) OVER (ORDER BY i) AS n
+          FROM (SELECT i, tally.tdigest(j) AS d, count(*) AS n FROM generate_series(1, 40) i, generate_series(1, i) j GROUP BY i) y) x;
+SELECT 'moves', count(*), bool_and(tally.count(x.digest) = x.n), bool_and(tally.max(x.digest) = x.i)
+  FROM (SELECT i, tally.tdigest(i) OVER w AS digest, count(*) OVER w AS n FROM generate_series(1, 40) i WINDOW w AS (ORDER BY i ROWS 5 PRECEDING)) x;
 -- What does not merge.
 SELECT tally.rollup(s)
   FROM (SELECT tally.first(1::float8, now()) AS s UNION ALL SELECT tally.last(1::float8, now()) UNION ALL SELECT tally.last('a'::text, now())) x;

@@ -1,5 +1,5 @@
 -- Asked of both kernels by pg_test/hosted/agree.sh: sketches. While they are exact the answers are equal; beyond, each is within its own error.
--- answers: 47
+-- answers: 48
 
 SET extra_float_digits = 0;
 CREATE TEMP TABLE few AS SELECT i, (i * 7919 % 241)::float8 / 4 AS v, i % 5 AS g, 'u' || i % 37 AS u FROM generate_series(1, 250) i;
@@ -33,6 +33,9 @@ SELECT 'moments', tally.count(m), tally.variables(m), round(tally.mean(m, 2)::nu
 SELECT 'bug: a key "a.b" and a key b within a were one sum', tally.jsonb_totals(j)::jsonb, tally.total(tally.jsonb_totals(j), 'a.b'),
     tally.total(tally.jsonb_totals(j), 'a\.b'), tally.total(tally.jsonb_totals(j), 'c.d'), tally.total(tally.rollup(t), 'a\.b')
     FROM (SELECT j, tally.jsonb_totals(j) OVER () AS t FROM unnest('{"{\"a.b\":1,\"a\":{\"b\":2},\"c.d\":5}","{\"a.b\":10}"}'::jsonb[]) j) x;
+SELECT 'bug: a key within an empty key was that of the outermost object', tally.jsonb_totals(j)::jsonb, tally.total(tally.jsonb_totals(j), '.a'),
+    tally.total(tally.jsonb_totals(j), 'a'), tally.total(tally.rollup(t), '.')
+    FROM (SELECT j, tally.jsonb_totals(j) OVER () AS t FROM unnest('{"{\"\":{\"a\":1,\"\":{\"\":3}},\"a\":2}","{\"\":{\"\":4}}","{\"\":5}"}'::jsonb[]) j) x;
 SELECT 'totals', tally.jsonb_totals(j)::jsonb, tally.count(tally.jsonb_totals(j)), tally.ignored(tally.jsonb_totals(j)), tally.total(tally.jsonb_totals(j),
     'b.c')
   FROM (VALUES ('{"a": 1, "b": {"c": 2.5, "d": "x"}}'::jsonb), ('{"a": 0.1, "e": 3, "b": {"c": 1}}'), (NULL), ('{"a": 0.1}')) v(j);

@@ -24,5 +24,8 @@ UNION ALL
 SELECT is((SELECT tally.ignored(tally.jsonb_totals(j)) FROM wide),
     (SELECT count(*) FROM walk WHERE jsonb_typeof(value) NOT IN ('number', 'object')), 'what is ignored of them');
 SELECT is(tally.jsonb_ratio('{"a": 1, "b": 2}', '{"a": 4, "b": 0}'), '{"a": 0.25, "b": null}'::jsonb, 'ratio');
+SELECT is(tally.jsonb_totals(j)::jsonb, '{"": 5, "a": 2, ".a": 1, ".": 4, "..": 3, "b.": 6, "b..c": 7}',
+    'bug: a key within an empty key was that of the outermost object')
+  FROM unnest('{"{\"\":{\"a\":1,\"\":{\"\":3}},\"a\":2}","{\"\":{\"\":4}}","{\"\":5}","{\"b\":{\"\":6}}","{\"b\":{\"\":{\"c\":7}}}"}'::jsonb[]) j;
 SELECT throws_ok($$SELECT '{"rows": 1}'::tally.totals$$, '22P02', NULL, 'text that is no totals');
 SELECT * FROM finish();

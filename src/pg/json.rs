@@ -122,7 +122,12 @@ impl Leaves {
 
     fn walk(&mut self, bytes: &[u8]) -> Option<()> {
         self.enter(bytes, 0)?;
-        while let Some(object) = self.open.last_mut() {
+        loop {
+            // An empty path does not say so: the key of the outermost object may be empty.
+            let nested = self.open.len() > 1;
+            let Some(object) = self.open.last_mut() else {
+                return Some(());
+            };
             if object.next == object.pairs {
                 self.open.pop();
                 continue;
@@ -141,7 +146,7 @@ impl Leaves {
                 continue;
             }
             self.path.truncate(object.path);
-            if !self.path.is_empty() {
+            if nested {
                 self.path.push(JOINT);
             }
             self.path.push_str(&String::from_utf8_lossy(bytes.get(key)?));
@@ -153,7 +158,6 @@ impl Leaves {
                 self.ends.push((self.paths.len(), self.cells.len()));
             }
         }
-        Some(())
     }
 
     /// Begins with a container. The elements of an array, which a bare scalar is too, are not looked at.

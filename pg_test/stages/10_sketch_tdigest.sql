@@ -78,4 +78,9 @@ SELECT throws_ok($$SELECT tally.percentile('{"values":[1]}'::tally.tdigest, 2)$$
 SELECT throws_ok($$SELECT tally.tdigest(1, 7)$$, '22023', 'compression expected in 20 to 5000, got 7', 'compression out of range');
 SELECT throws_ok($$SELECT tally.tdigest(1, -7::bigint, 100)$$, '22023', NULL, 'negative weight');
 SELECT throws_ok($$SELECT tally.histogram('{"values":[1]}', '{2,1}')$$, '22023', NULL, 'edges out of order');
+-- The scale function of all that lies behind such a weight is 0. A merge that waits for it to grow hung, deaf to cancel.
+SELECT is((SELECT format('%s %s %s', tally.count(d), tally.max(d), tally.percentile(d, 0.5)) FROM (
+    SELECT tally.tdigest(i, CASE WHEN i = 1 THEN 1::bigint << 61 ELSE 1 END, 180) AS d FROM generate_series(1, 3000) AS i) q),
+    '2305843009213696951 3000 1', 'light values beside one that weighs nearly all come to an end');
+
 SELECT * FROM finish();

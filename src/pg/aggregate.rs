@@ -5,6 +5,7 @@
 //! state that must grow is a new palloc in the current (per-tuple) context: a repalloc or pfree here would be a
 //! double free. Called outside an aggregate, the argument may point into a shared buffer: it is copied first.
 
+use super::ahead;
 use super::fmgr::{Answer, Call};
 use super::varlena::{self, HEADER};
 use pgrx::pg_sys;
@@ -124,6 +125,7 @@ pub fn change<W: Working>(
     fresh: impl FnOnce(&Call) -> Result<State, TallyError>,
     mut step: impl FnMut(&mut [u64]) -> Result<Result<(), Grow>, TallyError>,
 ) -> Answer {
+    ahead::next_state(call);
     if !call.is_null(0)
         && let Some(mut state) = State::in_place(call, 0)
         && W::is_working(state.words())

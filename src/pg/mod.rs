@@ -1,6 +1,7 @@
 //! Owns every `unsafe` line of the project: the glue between pure code and PostgreSQL's C interfaces.
 
 pub mod aggregate;
+mod ahead;
 mod answer;
 pub mod array;
 pub mod at_work;

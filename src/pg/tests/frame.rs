@@ -56,11 +56,11 @@ impl Frame {
         frame
     }
 
-    /// The same call, as an aggregate (`T_AggState`) or a window aggregate makes it. Only the tag of the node is ever read.
+    /// The same call, as an aggregate (`T_AggState`) or a window aggregate makes it. Of the second, only the tag is ever read.
     pub(super) fn within(self, tag: NodeTag) -> Self {
-        // SAFETY: a node begins with its tag, and palloc0 gives room for the whole of a plain one.
+        // SAFETY: a node begins with its tag, and palloc0 gives room for the larger of both. An AggState of zeros runs no transition.
         unsafe {
-            let node = pg_sys::palloc0(size_of::<pg_sys::Node>()).cast::<pg_sys::Node>();
+            let node = pg_sys::palloc0(size_of::<pg_sys::AggState>()).cast::<pg_sys::Node>();
             (*node).type_ = tag;
             (*self.fcinfo).context = node;
         }

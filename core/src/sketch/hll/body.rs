@@ -6,7 +6,9 @@ use super::working::{DENSE, Grow, TABLE, TAIL, kind, precision, set_head};
 use super::{exact_max, place, registers};
 use crate::sketch::tail;
 
-/// Word that holds a table's count, and its slots in the high half; the tail ends before it.
+/// Where the long tail begins.
+pub const LONG: usize = tail::BEHIND_FRONT;
+/// Word that holds a table's count, and its slots in the high half; the long tail ends before it.
 pub const COUNT: usize = 63;
 /// Where slots or registers begin.
 const BODY: usize = 64;
@@ -64,15 +66,15 @@ pub fn raise_each(words: &mut [u64], hashes: impl Iterator<Item = u64>) {
     }
 }
 
-/// Adds the tail to the registers.
-pub fn raise_tail(words: &mut [u64]) {
-    let (p, next) = (precision(words), tail::next(words).min(COUNT));
+/// Adds the long tail to the registers.
+pub fn raise_long_tail(words: &mut [u64]) {
+    let (p, filled) = (precision(words), tail::filled(words).min(COUNT));
     let (tail, body) = words.split_at_mut(BODY);
-    for &hash in &tail[TAIL..next] {
+    for &hash in &tail[LONG..filled] {
         let (register, rank) = place(hash, p);
         raise(body, register, rank);
     }
-    tail::set(words, TAIL, COUNT);
+    tail::set_filled(words, LONG);
 }
 
 /// Adds a hash to a table, which may become registers by that.
@@ -126,7 +128,7 @@ fn insert_slow(words: &mut [u64], hash: u64) -> Result<(), Grow> {
 pub fn make_table(words: &mut [u64], p: u8, hashes: &[u64]) {
     words[1..].fill(0);
     set_head(words, TABLE, p);
-    tail::set(words, TAIL, COUNT);
+    tail::empty(words, TAIL, LONG);
     let slots = &mut words[BODY..];
     for &hash in hashes {
         let slot = find(slots, hash);
@@ -139,7 +141,7 @@ pub fn make_table(words: &mut [u64], p: u8, hashes: &[u64]) {
 pub fn make_dense(words: &mut [u64], p: u8, hashes: &[u64]) {
     words[1..].fill(0);
     set_head(words, DENSE, p);
-    tail::set(words, TAIL, COUNT);
+    tail::empty(words, TAIL, LONG);
     raise_each(words, hashes.iter().copied());
 }
 

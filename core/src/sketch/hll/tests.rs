@@ -223,6 +223,26 @@ proptest! {
         let _ = codec::decode(&bytes);
     }
 
+    /// A state that another process sent: what is taken for one can be changed and finished.
+    #[test]
+    fn flipped_bits_of_a_state_never_panic(n in 1..1500u64, p in 4..11u8, at in 0..600usize, bit in 0..8u8) {
+        let mut words = vec![0; working::FIRST_WORDS];
+        working::init(&mut words, p, 1);
+        let push = |words: &mut Vec<u64>, i: u64| {
+            while let Err(working::Grow(needed)) = working::push(words, super::hash::int(i as i64)) {
+                words.resize(needed, 0);
+            }
+        };
+        (0..n).for_each(|i| push(&mut words, i));
+        let mut bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).skip(4).collect();
+        let at = at % bytes.len();
+        bytes[at] ^= 1 << bit;
+        if let Ok(mut words) = working::from_bytes(&bytes) {
+            (0..100).for_each(|i| push(&mut words, i));
+            let _ = working::finish(&words).distinct();
+        }
+    }
+
     #[test]
     fn text_and_bytes_come_back(n in 0..3000u64, seed in 0..50u64, p in 4..15u8, version in prop::sample::select(vec![1u16, 2, 0x0100, 0x1f3a, 0xffff])) {
         let sketch = Sketch { version, ..sketch_of(numbers(seed, n), p) };

@@ -4,12 +4,13 @@
 //! word 0         low half: varlena header, not ours · bytes 4 and 7 version of the hashes · byte 5 kind · byte 6 precision
 //! word 1         the tail's bounds (see `tail`); the tail begins at word 2 and holds hashes as they came, repeats and all
 //! kind 17 list   nothing but a tail, up to word 64
-//! kind 18 table  tail up to word 62 · 63 count, high half slots in use · then slots, 0 where empty
-//! kind 19 dense  tail up to word 62 · 63 unused · then one byte a register
+//! kind 18 table  front up to word 7 · 8 the long tail's next word · long tail up to word 62 · 63 count, high half slots in use
+//!                then slots, 0 where empty
+//! kind 19 dense  the same with 63 unused · then one byte a register
 //! ```
 //! A list grows by doubling when more than half of it is distinct; tables and registers (`body`) take the tail when it is full.
 
-use super::body::{self, COUNT};
+use super::body::{self, COUNT, LONG};
 use super::head::set_version;
 pub use super::head::{DENSE, LIST, TABLE, TAIL, agree, kind, precision, set_head, version};
 use super::{Body, Sketch, codec, exact_max, registers};
@@ -57,7 +58,10 @@ fn push_slow(words: &mut [u64], hash: u64) -> Result<(), Grow> {
     if kind(words) == LIST {
         make_room_in_list(words)?;
     } else {
-        drain(words)?;
+        if tail::filled(words) == COUNT {
+            drain(words)?;
+        }
+        tail::spill(words, TAIL, COUNT);
     }
     let appended = tail::append(words, hash);
     debug_assert!(appended);
@@ -107,20 +111,20 @@ fn make_room_in_list(words: &mut [u64]) -> Result<(), Grow> {
     Ok(())
 }
 
-/// Takes the tail into the table or the registers.
+/// Takes the long tail into the table or the registers.
 fn drain(words: &mut [u64]) -> Result<(), Grow> {
     if kind(words) == DENSE {
-        body::raise_tail(words);
+        body::raise_long_tail(words);
         return Ok(());
     }
-    for i in (TAIL..tail::next(words)).rev() {
+    for i in (LONG..tail::filled(words)).rev() {
         let hash = words[i];
         if let Err(grow) = body::insert(words, hash) {
-            tail::set(words, i + 1, COUNT);
+            tail::set_filled(words, i + 1);
             return Err(grow);
         }
     }
-    tail::set(words, TAIL, COUNT);
+    tail::set_filled(words, LONG);
     Ok(())
 }
 
@@ -201,7 +205,10 @@ fn lower(words: &mut [u64], p: u8) {
 
 /// The hashes of a list or a table, unsorted and with the tail's repeats.
 fn hashes(words: &[u64]) -> Vec<u64> {
-    let mut hashes = words[TAIL..tail::next(words)].to_vec();
+    if kind(words) == LIST {
+        return words[TAIL..tail::next(words)].to_vec();
+    }
+    let mut hashes = tail::parts(words, TAIL, LONG).concat();
     if kind(words) == TABLE {
         hashes.extend(body::slots(words).iter().filter(|&&h| h != 0));
     }
@@ -211,7 +218,9 @@ fn hashes(words: &[u64]) -> Vec<u64> {
 /// The registers of the dense form, the tail taken in.
 fn registers_with_tail(words: &[u64]) -> Vec<u8> {
     let mut registers = body::registers_of(words);
-    body::raise_in(&mut registers, precision(words), &words[TAIL..tail::next(words)]);
+    for hashes in tail::parts(words, TAIL, LONG) {
+        body::raise_in(&mut registers, precision(words), hashes);
+    }
     registers
 }
 
@@ -245,13 +254,15 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
     let bad = || corrupt("hll state", "a working form that fits", bytes.len());
     let words = words.ok_or_else(bad)?;
     let p = precision(&words);
-    let (next, end) = (tail::next(&words), tail::end(&words));
-    let most = if kind(&words) == LIST {
-        words.len().min(LIST_WORDS)
+    let hashed = |hashes: &[u64]| !hashes.contains(&0);
+    let tail_fits = if kind(&words) == LIST {
+        let (next, end) = (tail::next(&words), tail::end(&words));
+        TAIL <= next && next <= end && end <= words.len().min(LIST_WORDS) && hashed(&words[TAIL..next])
     } else {
-        COUNT
+        words.len() > COUNT
+            && tail::fits(&words, TAIL, LONG, COUNT)
+            && tail::parts(&words, TAIL, LONG).into_iter().all(hashed)
     };
-    let tail_fits = TAIL <= next && next <= end && end <= most && !words[TAIL..next].contains(&0);
     let fits = codec::is_version(version(&words))
         && super::PRECISION.contains(&p)
         && tail_fits

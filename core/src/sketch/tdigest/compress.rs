@@ -96,19 +96,25 @@ pub fn compress(items: &mut Vec<Item>, limit: usize, from_above: bool) {
         items.reverse();
     }
     let total: f64 = items.iter().map(|item| item.mass()).sum();
-    let mut factor = scale::factor(limit);
-    loop {
-        greedy(items, total, factor);
+    let (mut factor, mut least) = (scale::factor(limit), 0.0);
+    for tries in 0.. {
+        greedy(items, total, factor, least);
         if items.len() <= limit {
             break;
         }
         factor *= 1.08;
+        // Behind a weight that takes all but the last bits of the total, the scale function is 0 whatever the factor.
+        if tries >= TRIES {
+            least = total.mul_add(f64::EPSILON, 2.0 * least);
+        }
     }
     if from_above {
         items.reverse();
     }
 }
 
+/// Passes after which light centroids are joined that the scale function keeps apart.
+const TRIES: usize = 30;
 /// Gaps that one pass leaves open beyond what the scale function asks for.
 const GAPS: usize = 8;
 /// Items behind that a distance is held against.
@@ -118,15 +124,15 @@ const BEHIND: usize = 8;
 const GAP: f64 = 32.0;
 
 /// One pass: each centroid takes its next neighbours while the scale function lets it, but not across a gap, so that the
-/// modes of bimodal data stay apart.
-fn greedy(items: &mut Vec<Item>, total: f64, factor: f64) {
+/// modes of bimodal data stay apart. Up to the mass `least`, neighbours are joined whatever the scale function says.
+fn greedy(items: &mut Vec<Item>, total: f64, factor: f64, least: f64) {
     let (mut out, mut before, mut gaps) = (0, 0.0, GAPS);
     let mut behind = [items[0].mean; BEHIND];
     let mut newest = items[0].mean;
     // The centroid being made: where its items begin, and their mass and its moment about the first of them.
     let (mut first, mut base, mut mass, mut moment) = (0, newest, items[0].mass(), 0.0);
     let scale = Scale::new(total, factor);
-    let mut most = scale.most(before);
+    let mut most = scale.most(before).max(least);
     for i in 1..items.len() {
         let next = items[i];
         let next_mass = next.mass();
@@ -142,7 +148,7 @@ fn greedy(items: &mut Vec<Item>, total: f64, factor: f64) {
             items[out] = join(&items[first..i], mass, moment);
             out += 1;
             before += mass;
-            most = scale.most(before);
+            most = scale.most(before).max(least);
             (first, base, mass, moment) = (i, next.mean, next_mass, 0.0);
         }
         behind[i % BEHIND] = newest;
@@ -169,5 +175,36 @@ fn join(items: &[Item], mass: f64, moment: f64) -> Item {
         // Not clamp: it panics on bounds that are NaN, as corrupt partial states may have.
         mean: mean.max(first.mean.min(last.mean)).min(first.mean.max(last.mean)),
         weight: weight.min(WEIGHT_MAX) | IMPURE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sketch::tdigest::working::{self, Grow};
+    use crate::sketch::tdigest::{Body, DEFAULT_COMPRESSION};
+
+    #[test]
+    fn light_values_beside_one_that_weighs_nearly_all_come_to_an_end() {
+        // A backend hung, deaf to cancel: the scale function of what lies behind such a weight is 0, so nothing there was ever joined.
+        for heavy in [0, 1000, 2999] {
+            let mut words = vec![0; working::FIRST_WORDS];
+            working::init(&mut words, DEFAULT_COMPRESSION);
+            for i in 0..3000 {
+                let weight = if i == heavy { 1 << 61 } else { 1 };
+                while let Err(Grow(needed)) = working::push_weighted(&mut words, f64::from(i), weight) {
+                    words.resize(needed, 0);
+                }
+            }
+            let sketch = working::finish(&words);
+            assert_eq!(sketch.count(), (1 << 61) + 2999);
+            assert_eq!((sketch.min(), sketch.max()), (Some(0.0), Some(2999.0)));
+            for q in [0.001, 0.5, 0.999] {
+                assert_eq!(sketch.percentile(q), Some(f64::from(heavy)), "{heavy}, {q}");
+            }
+            let Body::Digest(digest) = &sketch.body else {
+                panic!("a digest");
+            };
+            assert!(digest.centroids.len() <= usize::from(DEFAULT_COMPRESSION));
+        }
     }
 }

@@ -3,7 +3,8 @@
 use super::Outside;
 use super::compress::{Item, compress, merge};
 use super::working::{
-    COMPENSATION, HEAD, LEN, MAX, MERGES, MIN, OUTSIDE, PAIRS, ROOM, SUM, compression, empty_tail, item, tail_start,
+    COMPENSATION, HEAD, LEN, MAX, MERGES, MIN, OUTSIDE, ROOM, SUM, VALUES, compression, empty_tail, item, len, pairs,
+    tail_start,
 };
 use crate::sketch::tail;
 
@@ -55,7 +56,7 @@ pub struct Flushed {
 #[cold]
 #[inline(never)]
 pub fn flush(words: &mut [u64]) {
-    if tail::next(words) > tail_start(words) {
+    if tail::filled(words) > tail_start(words) || tail::next(words) > VALUES {
         let room = words[ROOM] as usize;
         let whole = flushed(words);
         for (i, item) in whole.items.iter().enumerate() {
@@ -73,8 +74,8 @@ pub fn flush(words: &mut [u64]) {
 
 /// The digest as it is with its tail merged, the words left as they are.
 pub fn flushed(words: &[u64]) -> Flushed {
-    let (len, room) = (words[LEN] as usize, words[ROOM] as usize);
-    let tail = &words[tail_start(words)..tail::next(words)];
+    let (len, room) = (len(words), words[ROOM] as usize);
+    let [long, front] = tail::parts(words, VALUES, tail_start(words));
     let mut whole = Flushed {
         items: Vec::new(),
         min: f64::from_bits(words[MIN]),
@@ -86,8 +87,8 @@ pub fn flushed(words: &[u64]) -> Flushed {
     let old = means
         .zip(&words[HEAD + room..][..len])
         .map(|(&mean, &weight)| item(mean, weight));
-    if words[PAIRS] == 0 {
-        let keys = sorted_values(tail, &mut whole.outside);
+    if !pairs(words) {
+        let keys = sorted_values(long, front, &mut whole.outside);
         if let (Some(first), Some(last)) = (keys.first(), keys.last()) {
             whole.min = whole.min.min(value(first));
             whole.max = whole.max.max(value(last));
@@ -99,7 +100,7 @@ pub fn flushed(words: &[u64]) -> Flushed {
         });
         whole.items = merge(old, new);
     } else {
-        let mut new: Vec<Item> = tail.chunks_exact(2).map(|pair| item(pair[0], pair[1])).collect();
+        let mut new: Vec<Item> = long.chunks_exact(2).map(|pair| item(pair[0], pair[1])).collect();
         new.sort_by(|a, b| a.mean.total_cmp(&b.mean));
         whole.items = merge(old, new.into_iter());
     }
@@ -112,8 +113,10 @@ pub fn flushed(words: &[u64]) -> Flushed {
 }
 
 /// The tail's finite values in order, as sort keys; the others are counted apart.
-fn sorted_values(tail: &[u64], outside: &mut Outside) -> Vec<i64> {
-    let mut keys: Vec<i64> = tail.iter().map(|&v| sort_key(v)).collect();
+fn sorted_values(long: &[u64], front: &[u64], outside: &mut Outside) -> Vec<i64> {
+    let mut keys = Vec::with_capacity(long.len() + front.len());
+    keys.extend(long.iter().map(|&v| sort_key(v)));
+    keys.extend(front.iter().map(|&v| sort_key(v)));
     keys.sort_unstable();
     // What is not finite has come to the ends.
     let finite = |key: &i64| value(key).is_finite();

@@ -3,8 +3,8 @@
 use super::compress::Item;
 use super::flush::{flush, outside, set_outside, set_sum, sum, widen};
 use super::working::{
-    DIGEST, EXACT, Grow, MOST, PAIRS, WEIGHT, ask, asked_in, compression, kind, make_room, overflowed, push, set_head,
-    tail_start,
+    DIGEST, EXACT, Grow, MOST, VALUES, WEIGHT, ask, asked_in, compression, kind, make_room, overflowed, pairs, push,
+    set_head, set_pairs,
 };
 use super::{Body, Centroid, Digest, Sketch, codec};
 use crate::error::TallyError;
@@ -45,6 +45,33 @@ fn reserve(words: &mut [u64], more: usize, other_compression: u16) -> Result<(),
     if kind == EXACT { make_room(words, more) } else { Ok(()) }
 }
 
+/// Adds `weight` copies of a value.
+pub fn push_weighted(words: &mut [u64], value: f64, weight: u64) -> Result<(), Grow> {
+    if weight == 1 {
+        return push(words, value);
+    }
+    if kind(words) == EXACT {
+        let copies = usize::try_from(weight).unwrap_or(usize::MAX);
+        make_room(words, copies)?;
+        if kind(words) == EXACT {
+            for _ in 0..copies {
+                tail::append(words, value.to_bits());
+            }
+            return Ok(());
+        }
+    }
+    push_pair(
+        words,
+        Centroid {
+            mean: value,
+            weight,
+            pure: true,
+        },
+        value * weight as f64,
+    );
+    Ok(())
+}
+
 fn merge_digest(words: &mut [u64], digest: &Digest) {
     let weights = digest.centroids.iter().map(|c| c.weight);
     if !weigh(words, weights.fold(digest.outside.total(), u64::saturating_add)) {
@@ -74,7 +101,7 @@ fn weigh(words: &mut [u64], weight: u64) -> bool {
 
 /// Adds a value with a weight to the digest form; `total` is their product.
 #[inline(never)]
-pub fn push_pair(words: &mut [u64], centroid: Centroid, total: f64) {
+fn push_pair(words: &mut [u64], centroid: Centroid, total: f64) {
     debug_assert!(kind(words) == DIGEST);
     if !weigh(words, centroid.weight) {
         return;
@@ -92,19 +119,18 @@ pub fn push_pair(words: &mut [u64], centroid: Centroid, total: f64) {
     append_pair(words, centroid);
 }
 
-/// Appends a centroid to the digest form's tail, as a pair (value, weight). Sum and bounds are the caller's to keep.
-/// Bounds that leave no room keep values from being appended to pairs.
+/// Appends a centroid to the digest form's long tail, as a pair (value, weight). Sum and bounds are the caller's to keep.
+/// A front without room keeps values from being appended to pairs.
 fn append_pair(words: &mut [u64], centroid: Centroid) {
-    if words[PAIRS] == 0 || tail::next(words) + 2 > words.len() {
+    if !pairs(words) || tail::filled(words) + 2 > words.len() {
         flush(words);
-        words[PAIRS] = 1;
-        let start = tail_start(words);
-        tail::set(words, start, start);
+        set_pairs(words, true);
+        tail::set(words, VALUES, VALUES);
     }
-    let (at, item) = (tail::next(words), Item::from(centroid));
+    let (at, item) = (tail::filled(words), Item::from(centroid));
     words[at] = item.mean.to_bits();
     words[at + 1] = item.weight;
-    tail::set(words, at + 2, at + 2);
+    tail::set_filled(words, at + 2);
     if at + 4 > words.len() {
         flush(words);
     }

@@ -54,7 +54,11 @@ impl Digest {
             r if r < low => Err(f64::NEG_INFINITY),
             r if r < low + finite => Ok(()),
             r if r < low + finite + self.outside.pos_inf as f64 => Err(f64::INFINITY),
-            _ => Err(f64::NAN),
+            _ if self.outside.nan > 0 => Err(f64::NAN),
+            // Beyond 2^53 the last rank is rounded to the count.
+            _ if self.outside.pos_inf > 0 => Err(f64::INFINITY),
+            _ if finite > 0.0 => Ok(()),
+            _ => Err(f64::NEG_INFINITY),
         }
     }
 

@@ -282,6 +282,30 @@ proptest! {
         }
     }
 
+    /// A state that another process sent: what is taken for one can be changed, finished and merged.
+    #[test]
+    fn flipped_bits_of_a_state_never_panic(n in 1..1500usize, pairs: bool, at in 0..220usize, bit in 0..8u8) {
+        let mut words = super::working::from_sketch(&sketch_of(&distribution("lognormal", n, 7), 20));
+        for &value in &distribution("lognormal", if pairs { 0 } else { n % 97 }, 8) {
+            while let Err(Grow(needed)) = super::working::push(&mut words, value) {
+                words.resize(needed, 0);
+            }
+        }
+        let mut bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).skip(4).collect();
+        let at = at % bytes.len();
+        bytes[at] ^= 1 << bit;
+        if let Ok(mut words) = super::working::from_bytes(&bytes) {
+            for i in 0..200 {
+                while let Err(Grow(needed)) = super::working::push(&mut words, f64::from(i)) {
+                    words.resize(needed, 0);
+                }
+            }
+            if let Ok(sketch) = codec::decode(&codec::encode(&super::working::finish(&words))) {
+                let _ = sketch.percentile(0.5);
+            }
+        }
+    }
+
     #[test]
     fn text_comes_back(n in 0..2000usize, seed in 0..50u64) {
         let sketch = sketch_of(&distribution("pareto", n, seed), 100);

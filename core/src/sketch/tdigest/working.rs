@@ -4,23 +4,25 @@
 //! word 0         low half: varlena header, not ours · byte 4 version · byte 5 kind · bytes 6-7 compression
 //! word 1         the tail's bounds (see `tail`) · word 2 question
 //! kind 17 exact  tail from word 3: all values as they came
-//! kind 18 digest 3 centroids · 4 what the tail holds (0 values, 1 value and weight pairs) · 5 room for centroids
-//!                6 min · 7 max · 8 sum · 9 its compensation · 10 -inf · 11 +inf · 12 NaN · 13 merges · 14 weight of pairs
-//!                then means, weights (top bit: impure), tail to the end; all but the tail without what the tail holds
+//! kind 18 digest front from word 3 to 7 · 8 the long tail's next word
+//!                9 centroids, high half what the long tail holds (0 values, 1 value and weight pairs, and nothing in the front)
+//!                10 room for centroids · 11 min · 12 max · 13 sum · 14 its compensation · 15 -inf · 16 +inf · 17 NaN · 18 merges
+//!                19 weight of pairs; then means, weights (top bit: impure), long tail to the end; all but the tail without what
+//!                the tail holds
 //! ```
 //! The question is the q of `approx_percentile(value, q)`: a final function sees nothing but the state.
 //! Sizes are powers of two, as the chunks of PostgreSQL's memory contexts are.
 
 use super::compress::Item;
 use super::flush::{flush, flushed};
-use super::merging::{merge, push_pair};
+use super::merging::merge;
 use super::{Body, COMPRESSION, Centroid, Digest, EXACT_MAX, Sketch, codec};
 use crate::error::{SqlState, TallyError};
 pub use crate::sketch::Grow;
 use crate::sketch::bytes::corrupt;
 use crate::sketch::tail;
 
-pub use super::merging::merge_bytes;
+pub use super::merging::{merge_bytes, push_weighted};
 
 /// Kind byte of the exact working form.
 pub const EXACT: u8 = 17;
@@ -31,29 +33,30 @@ pub const DIGEST: u8 = 18;
 pub const FIRST_WORDS: usize = 8;
 /// Where the exact form's values begin.
 pub const VALUES: usize = 3;
+/// Values that a digest's front takes.
+const VALUES_IN_FRONT: usize = tail::FRONT - VALUES;
 /// Words of the largest exact form.
 const EXACT_WORDS: usize = VALUES + EXACT_MAX;
 
 // Words of the digest form's head.
 const QUESTION: usize = 2;
-pub(super) const LEN: usize = 3;
-pub(super) const PAIRS: usize = 4;
-pub(super) const ROOM: usize = 5;
-pub(super) const MIN: usize = 6;
-pub(super) const MAX: usize = 7;
-pub(super) const SUM: usize = 8;
-pub(super) const COMPENSATION: usize = 9;
-pub(super) const OUTSIDE: usize = 10;
-pub(super) const MERGES: usize = 13;
+pub(super) const LEN: usize = tail::BEHIND_FRONT;
+pub(super) const ROOM: usize = LEN + 1;
+pub(super) const MIN: usize = LEN + 2;
+pub(super) const MAX: usize = LEN + 3;
+pub(super) const SUM: usize = LEN + 4;
+pub(super) const COMPENSATION: usize = LEN + 5;
+pub(super) const OUTSIDE: usize = LEN + 6;
+pub(super) const MERGES: usize = LEN + 9;
 /// Weight that came by pairs; all ones when it was too much.
-pub(super) const WEIGHT: usize = 14;
-pub(super) const HEAD: usize = 15;
+pub(super) const WEIGHT: usize = LEN + 10;
+pub(super) const HEAD: usize = LEN + 11;
 /// Greatest weight that pairs may bring: what is stored has a bit beside the weight, and rows one by one never come to as much.
 pub(super) const MOST: u64 = 1 << 62;
 
 /// Words that the digest form takes at a compression: five parts of eight are its tail at the default.
 pub(super) fn digest_words(compression: u16) -> usize {
-    (HEAD + usize::from(compression) * 5).next_power_of_two()
+    (HEAD - VALUES_IN_FRONT + usize::from(compression) * 5).next_power_of_two()
 }
 
 /// Makes zeroed words an empty state.
@@ -120,10 +123,10 @@ pub fn push(words: &mut [u64], value: f64) -> Result<(), Grow> {
 #[cold]
 #[inline(never)]
 fn push_slow(words: &mut [u64], value: f64) -> Result<(), Grow> {
-    if kind(words) == DIGEST {
-        flush(words);
-    } else {
+    if kind(words) == EXACT {
         make_room(words, 1)?;
+    } else if pairs(words) || !tail::spill(words, VALUES, words.len()) {
+        flush(words);
     }
     let appended = tail::append(words, value.to_bits());
     debug_assert!(appended);
@@ -147,33 +150,6 @@ pub(super) fn make_room(words: &mut [u64], more: usize) -> Result<(), Grow> {
     } else {
         promote(words);
     }
-    Ok(())
-}
-
-/// Adds `weight` copies of a value.
-pub fn push_weighted(words: &mut [u64], value: f64, weight: u64) -> Result<(), Grow> {
-    if weight == 1 {
-        return push(words, value);
-    }
-    if kind(words) == EXACT {
-        let copies = usize::try_from(weight).unwrap_or(usize::MAX);
-        make_room(words, copies)?;
-        if kind(words) == EXACT {
-            for _ in 0..copies {
-                tail::append(words, value.to_bits());
-            }
-            return Ok(());
-        }
-    }
-    push_pair(
-        words,
-        Centroid {
-            mean: value,
-            weight,
-            pure: true,
-        },
-        value * weight as f64,
-    );
     Ok(())
 }
 
@@ -247,16 +223,19 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
         };
     }
     let room = words.get(ROOM).map_or(u64::MAX, |&room| room);
-    if most < HEAD || words[PAIRS] > 1 || room > most as u64 {
+    if most < HEAD || words[LEN] >> 33 > 0 || room > most as u64 {
         return bad("a digest's head");
     }
     let begin = tail_start(&words);
-    let pairs_fit = words[PAIRS] == 0 || (next.wrapping_sub(begin)).is_multiple_of(2);
     // A tail takes at least a pair.
-    if begin + 2 > most || next < begin || next > end || end > most || !pairs_fit {
+    if begin + 2 > most || !tail::fits(&words, VALUES, begin, most) {
         return bad("a tail that fits");
     }
-    if words[LEN] > room || u64::from(compression(&words)) > room {
+    // Between pairs there are no values.
+    if pairs(&words) && (end > VALUES || !(tail::filled(&words) - begin).is_multiple_of(2)) {
+        return bad("a tail of whole pairs");
+    }
+    if len(&words) as u64 > room || u64::from(compression(&words)) > room {
         return bad("centroids that fit");
     }
     Ok(words)
@@ -285,7 +264,7 @@ pub fn from_sketch(sketch: &Sketch) -> Vec<u64> {
 fn promote(words: &mut [u64]) {
     let compression = compression(words);
     let values: Vec<u64> = words[VALUES..tail::next(words)].to_vec();
-    words[LEN..].fill(0);
+    words[VALUES..].fill(0);
     set_head(words, DIGEST, compression);
     words[ROOM] = u64::from(compression);
     words[MIN] = f64::INFINITY.to_bits();
@@ -296,15 +275,29 @@ fn promote(words: &mut [u64]) {
     }
 }
 
-/// Where a digest's tail begins.
+/// How many centroids there are.
+pub(super) fn len(words: &[u64]) -> usize {
+    words[LEN] as u32 as usize
+}
+
+/// Whether the long tail holds pairs.
+pub(super) fn pairs(words: &[u64]) -> bool {
+    words[LEN] >> 32 != 0
+}
+
+pub(super) fn set_pairs(words: &mut [u64], pairs: bool) {
+    words[LEN] = len(words) as u64 | u64::from(pairs) << 32;
+}
+
+/// Where a digest's long tail begins.
 pub(super) fn tail_start(words: &[u64]) -> usize {
     HEAD + 2 * words[ROOM] as usize
 }
 
 /// Makes a digest's tail empty, for values.
 pub(super) fn empty_tail(words: &mut [u64]) {
-    words[PAIRS] = 0;
-    tail::set(words, tail_start(words), words.len());
+    set_pairs(words, false);
+    tail::empty(words, VALUES, tail_start(words));
 }
 
 /// Two words as an item.

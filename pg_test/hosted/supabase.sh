@@ -6,49 +6,20 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib/common.sh"
 # shellcheck source=scripts/lib/server.sh
 . scripts/lib/server.sh
+# shellcheck source=scripts/lib/supabase.sh
+. scripts/lib/supabase.sh
 # shellcheck source=scripts/lib/tap.sh
 . scripts/lib/tap.sh
 
 scripts/hosted.sh 2>/dev/null
 trap 'remove_server' EXIT
-run_hosted_server supabase hosted "fsync = off" 2>/dev/null
-server_psql -q -d postgres -v ON_ERROR_STOP=1 -c "CREATE ROLE anon NOLOGIN NOINHERIT" -c "CREATE ROLE authenticated NOLOGIN NOINHERIT" \
-    -c "CREATE ROLE service_role NOLOGIN NOINHERIT BYPASSRLS" -c "CREATE ROLE authenticator LOGIN NOINHERIT" \
-    -c "GRANT anon, authenticated, service_role TO authenticator" -c "CREATE ROLE tally_host LOGIN CREATEROLE" \
-    -c "GRANT CREATE, TEMPORARY ON DATABASE hosted TO tally_host"
-# as_supabase DATABASE: what a project of Supabase begins with. Whatever the developer makes in public is granted to the roles of the Data API; extensions lie
-# in a schema of their own.
-as_supabase() {
-    server_psql -q -d "$1" -v ON_ERROR_STOP=1 <<'SQL'
-GRANT ALL ON SCHEMA public TO tally_host;
-GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role;
-ALTER DEFAULT PRIVILEGES FOR ROLE tally_host IN SCHEMA public GRANT ALL ON TABLES TO anon, authenticated, service_role;
-ALTER DEFAULT PRIVILEGES FOR ROLE tally_host IN SCHEMA public GRANT ALL ON FUNCTIONS TO anon, authenticated, service_role;
-ALTER DEFAULT PRIVILEGES FOR ROLE tally_host IN SCHEMA public GRANT ALL ON SEQUENCES TO anon, authenticated, service_role;
-ALTER DEFAULT PRIVILEGES FOR ROLE tally_host GRANT ALL ON TABLES TO anon, authenticated;
-CREATE SCHEMA extensions;
-GRANT USAGE ON SCHEMA extensions TO tally_host, anon, authenticated, service_role;
-CREATE EXTENSION pgcrypto SCHEMA extensions;
-CREATE EXTENSION "uuid-ossp" SCHEMA extensions;
-CREATE EXTENSION pgtap SCHEMA extensions;
-CREATE SCHEMA auth;
-CREATE TABLE auth.users (id uuid PRIMARY KEY, email text);
-CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT nullif(current_setting('request.jwt.claim.sub', true), '')::uuid $$;
-GRANT USAGE ON SCHEMA auth TO tally_host, anon, authenticated, service_role;
-SQL
-}
-server_psql -q -d postgres -v ON_ERROR_STOP=1 -c "CREATE DATABASE stages" -c "GRANT CREATE, TEMPORARY ON DATABASE stages TO tally_host" \
-    -c "ALTER ROLE tally_host SET search_path = \"\$user\", public, extensions"
+run_supabase_server supabase
+server_psql -q -d postgres -v ON_ERROR_STOP=1 -c "CREATE DATABASE stages" -c "GRANT CREATE, TEMPORARY ON DATABASE stages TO tally_host"
 as_supabase hosted
 as_supabase stages
 server_psql -q -d hosted -v ON_ERROR_STOP=1 -c "CREATE EXTENSION pg_cron" -c "GRANT USAGE ON SCHEMA cron TO tally_host"
 put_hosted stages
 put_hosted hosted
-# run ROLE SQL: what psql says to a role.
-run() {
-    PGOPTIONS='-c client_min_messages=error' "$PG_LIB/bin/psql" -XAtq -v VERBOSITY=sqlstate -h "$SERVER_SOCKET" -p "$SERVER_PORT" -U "$1" -d hosted \
-        -c "$2" 2>&1 || :
-}
 run tally_host "CREATE TABLE public.events (at timestamptz NOT NULL, person uuid, kind text)" >/dev/null
 run tally_host "INSERT INTO events SELECT timestamptz '2026-01-01 00:00Z' + i * interval '1 minute',
     gen_random_uuid(), 'k' FROM generate_series(1, 90) i" >/dev/null

@@ -22,6 +22,11 @@ BEGIN
     -- It has no index. An index over values of any length could make the writer fail, and every use reads all marks.
     PERFORM tally_internal._owner_only(marks);
     EXECUTE format('GRANT SELECT ON %s TO %s', marks, maker);
+    -- As the table that it inherits from: in the hosted edition that has row security, and the maker owns both.
+    IF (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = 'tally.key_marks'::regclass) THEN
+        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', marks);
+        EXECUTE format('CREATE POLICY owner_alone ON %s USING (false)', marks);
+    END IF;
     EXECUTE format('COMMENT ON TABLE %s IS %L', marks,
                    'Dirty marks of a rollup per key: keys whose source rows changed since they were last computed. Written by capture in the writer''s own '
         'transaction. Rows with an sqlstate are keys that a refresh has set aside.');

@@ -37,9 +37,15 @@ COMMENT ON COLUMN awf_dashboard_views.updated_at IS 'When it was saved last.';
 ALTER TABLE awf_dashboard_views ALTER created_by SET DEFAULT awf_person();
 ALTER TABLE awf_dashboard_views ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS seen ON awf_dashboard_views;
-CREATE POLICY seen ON awf_dashboard_views FOR SELECT USING (is_public OR created_by = awf_person());
+CREATE POLICY seen ON awf_dashboard_views FOR SELECT USING (is_public OR created_by = (SELECT awf_person()));
+-- One policy for each of reading and the three ways to write: PostgreSQL asks all that apply, for each row. The author is found once a statement.
 DROP POLICY IF EXISTS own ON awf_dashboard_views;
-CREATE POLICY own ON awf_dashboard_views USING (created_by = awf_person()) WITH CHECK (created_by = awf_person());
+DROP POLICY IF EXISTS adds ON awf_dashboard_views;
+CREATE POLICY adds ON awf_dashboard_views FOR INSERT WITH CHECK (created_by = (SELECT awf_person()));
+DROP POLICY IF EXISTS changes ON awf_dashboard_views;
+CREATE POLICY changes ON awf_dashboard_views FOR UPDATE USING (created_by = (SELECT awf_person())) WITH CHECK (created_by = (SELECT awf_person()));
+DROP POLICY IF EXISTS removes ON awf_dashboard_views;
+CREATE POLICY removes ON awf_dashboard_views FOR DELETE USING (created_by = (SELECT awf_person()));
 
 -- step: rows awf_dashboard_views
 INSERT INTO awf_dashboard_views (id, name, dashboard_type, filters, layout, is_public)

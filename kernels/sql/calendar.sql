@@ -11,7 +11,7 @@ DECLARE
     part text[];
 BEGIN
     late := 0;
-    IF rule ~ '^fixed \d{1,18}( \d{1,18})?$' THEN
+    IF rule ~ '^fixed (\d{1,18}|[12]\d{18})( (\d{1,18}|[12]\d{18}))?$' THEN
         kind := 'fixed'; n := unit::bigint; shift := COALESCE(NULLIF(split_part(rule, ' ', 3), ''), '0')::bigint;
         IF n > 0 AND n < 2305843009213693952 AND shift < n THEN RETURN; END IF;
     ELSIF rule ~ '^calendar \S+ .+$' THEN

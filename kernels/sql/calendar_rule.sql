@@ -68,11 +68,17 @@ BEGIN
     IF a.kind = b.kind AND a.zone IS NOT DISTINCT FROM b.zone THEN RETURN b.n % a.n = 0 AND (b.shift - a.shift) % a.n = 0 AND a.late = b.late; END IF;
     IF a.kind = 'days' AND b.kind = 'months' AND a.zone = b.zone THEN RETURN a.n = 1 AND b.late % 86400000000 = a.late; END IF;
     IF a.kind = 'months' AND b.kind = 'days' OR a.kind = 'fixed' AND 86400000000 % a.n <> 0 THEN RETURN false; END IF;
-    -- By the clocks: each edge of the outer buckets is one of these. An edge that is no clean cut fits nothing (the library finds a few that do).
+    -- By the clocks: each edge of the outer buckets is one of these. Where a clock is set back over an edge, times come into the later bucket, go back and
+    -- come again, each time at one of these. Days and months that are cut so fit nothing (the library finds a few that do).
     edge := tally_internal._bucket_end(outer_rule, since);
     WHILE edge < until LOOP
         cut := tally_internal._edge(outer_rule, edge);
-        IF cut.from_ <> cut.past OR tally_internal._bucket_at_or_after(own, cut.from_) <> cut.from_
+        IF a.kind = 'fixed' THEN
+            IF EXISTS (SELECT FROM (SELECT cut.from_ UNION SELECT cut.past UNION SELECT s.until_ FROM tally_internal._spans(b.zone, cut.from_, cut.past) s
+                                     WHERE cut.from_ < cut.past) x(t) WHERE tally_internal._bucket_at_or_after(own, x.t) <> x.t) THEN
+                RETURN false;
+            END IF;
+        ELSIF cut.from_ <> cut.past OR tally_internal._bucket_at_or_after(own, cut.from_) <> cut.from_
             OR (SELECT e.from_ <> e.past FROM tally_internal._edge(own, cut.from_) e) THEN
             RETURN false;
         END IF;

@@ -1,11 +1,12 @@
 -- N18: start, stop, verify and others answered an ordinary role with a bare "permission denied", and an owner could not verify a rollup of his own.
 SELECT no_plan();
+\ir ../hosted.psql
 SET client_min_messages = warning;
 CREATE TABLE events (at timestamptz);
 CREATE INDEX ON events (at);
 INSERT INTO events SELECT timestamptz '2026-01-01 00:00Z' + i * interval '1 hour' FROM generate_series(1, 50) i;
 SELECT tally.create_rollup('ours', 'events', 'at', measures => '{"n": "count(*)"}', with_data => true);
-CREATE ROLE refused_one;
+CREATE ROLE refused_one ROLE CURRENT_USER;
 GRANT SELECT, TRIGGER ON events TO refused_one;
 CREATE SCHEMA own AUTHORIZATION refused_one;
 CREATE FUNCTION told(statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -20,17 +21,27 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 SET ROLE refused_one;
 SET search_path = own, public;
+\if :hosted
+\else
 SELECT tally.create_rollup('mine', 'public.events', 'at', measures => '{"n": "count(*)"}', with_data => true);
+\endif
 SELECT is(told(x), '42501', x || ' says who does it') FROM (VALUES ('SELECT tally.start()'), ('SELECT tally.stop()'), ($$SELECT tally.verify('ours')$$),
     ($$SELECT tally.repair('ours')$$), ($$SELECT tally.refresh('ours')$$), ($$SELECT tally.drop_rollup('ours')$$),
         ($$SELECT tally.alter_rollup('ours', emptied => 'keep')$$),
     ($$SELECT tally.freeze_source('public.events', before => '2020-01-01Z')$$), ($$SELECT tally.retain_source('public.events', keep => '1 day')$$),
     ($$SELECT tally.set_owner('ours', 'refused_one')$$), ('SELECT tally.uninstall()')) v(x);
+\if :hosted
+SELECT skip('rollups are the installing role''s', 3);
+\else
 SELECT bag_eq($$SELECT count(*) FROM tally.verify('mine')$$, 'SELECT 0::bigint', 'an owner verifies his own');
 SELECT is(told($$SELECT tally.repair('mine'); SELECT tally.refresh('mine')$$), 'no error', 'and repairs and refreshes it');
 SELECT is((SELECT sum(n) FROM mine), 50::numeric, 'which is as it was');
+\endif
 SELECT is(told('SELECT * FROM tally.health; SELECT * FROM tally.status'), 'no error', 'health and status answer everybody');
+\if :hosted
+\else
 SELECT tally.drop_rollup('mine');
+\endif
 RESET ROLE;
 RESET search_path;
 SELECT is((SELECT state FROM tally.status WHERE rollup = 'ours'), 'fresh', 'nothing has happened to ours');

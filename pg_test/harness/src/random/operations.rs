@@ -94,8 +94,8 @@ impl Sequence<'_> {
     }
 
     pub(super) fn create_rollup(&mut self) -> Result<(), String> {
-        // On the source, or on a rollup; three levels only sometimes, since planning a live view takes longer with each.
-        let most = if self.rng.percent(30) { 3 } else { 2 };
+        // On the source, or on a rollup; stacks that change between keys and time more than once are planned in another way.
+        let most = if self.rng.percent(30) { 5 } else { 2 };
         let deep = |i: usize| {
             let mut levels = 1;
             let mut at = self.rollups[i].as_ref().and_then(|r| r.parent);

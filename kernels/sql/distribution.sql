@@ -208,6 +208,8 @@ DECLARE
 BEGIN
     IF tail = 0.5 THEN RETURN 0; END IF;
     IF tail > 0.5 THEN RETURN -tally_internal._student_upper_quantile(1 - tail, df); END IF;
+    -- Next to no degree of freedom: no number has so small a tail.
+    IF df < 1e-300 THEN RETURN 'Infinity'; END IF;
     at := CASE WHEN normal THEN sqrt(-2 * (target + ln(2::float8))) ELSE asinh(tally_internal._student_upper_quantile(tail, 'Infinity') / sqrt(df)) END;
     -- Newton's method on ln P, which is concave: each step lands on the far side of the answer and comes back without crossing it.
     FOR i IN 1 .. 200 LOOP

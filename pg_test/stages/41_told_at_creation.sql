@@ -1,6 +1,7 @@
 -- What create_rollup says. It was silent about a dimension of three million ids; said that history was not computed where it just had been; and
 -- told somebody whose name was taken to drop the other one's rollup.
 SELECT no_plan();
+\ir ../hosted.psql
 SET client_min_messages = warning;
 \setenv PGHOST :HOST
 \setenv PGPORT :PORT
@@ -35,7 +36,7 @@ SELECT alike(:'said'::text, '%its history is not computed yet%CALL tally.backfil
 
 -- A name that another role has taken: its own rollup is not proposed for dropping, and the statement that is works.
 DROP ROLE IF EXISTS told_other;
-CREATE ROLE told_other;
+CREATE ROLE told_other ROLE CURRENT_USER;
 GRANT SELECT, TRIGGER ON visits TO told_other;
 CREATE SCHEMA theirs AUTHORIZATION told_other;
 CREATE FUNCTION hint_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -49,6 +50,9 @@ EXCEPTION WHEN duplicate_object THEN
     RETURN h;
 END $$;
 GRANT CREATE ON SCHEMA public TO told_other;
+\if :hosted
+SELECT skip('rollups are the installing role''s', 4);
+\else
 SET ROLE told_other;
 SET search_path = theirs, public;
 SELECT unalike(hint_of($$SELECT tally.create_rollup('public.computed', 'public.visits', 'at', measures => '{"x": "count(*)"}')$$), '%drop%',
@@ -62,6 +66,7 @@ SELECT lives_ok($$SELECT tally.create_rollup('computed', 'public.visits', 'at', 
 SELECT tally.drop_rollup('theirs.computed');
 RESET ROLE;
 RESET search_path;
+\endif
 DROP OWNED BY told_other;
 DROP ROLE told_other;
 SELECT * FROM finish();

@@ -1,6 +1,7 @@
 -- Owns: an experiment and a metric of experiments have their names within a schema. Two teams write the same statements. A bare name goes by the
 -- search_path of the caller, and where that does not decide, the caller is asked. See also 46_names_of_kinds.sql.
 SELECT no_plan();
+\ir ../hosted.psql
 SET client_min_messages = warning;
 \ir ../message_of.psql
 
@@ -81,6 +82,9 @@ SELECT lives_ok($$SELECT tally.drop_experiment('price'), tally.drop_experiment_m
 SELECT statement FROM trials \gexec
 SELECT bag_eq($$SELECT kind, name, statement FROM tally.definitions() WHERE kind LIKE 'experiment%'$$, 'TABLE trials', 'definitions() makes all again');
 
+\if :hosted
+SELECT skip('experiments are the installing role''s', 2);
+\else
 -- A superuser's metric is read with the rights and by the search_path of the experiment's maker. Where that gives another meaning it is refused.
 CREATE ROLE names57_other ROLE CURRENT_USER;
 CREATE SCHEMA names57_m;
@@ -118,4 +122,5 @@ SELECT tally.drop_experiment('worths'), tally.drop_experiment_metric('worth');
 DROP SCHEMA names57_m, names57_o CASCADE;
 DROP OWNED BY names57_other;
 DROP ROLE names57_other;
+\endif
 SELECT * FROM finish();

@@ -21,7 +21,9 @@ SELECT md5('tally threshold ' || t.id)::uuid AS id,
  CROSS JOIN LATERAL (SELECT CASE WHEN t.filter ? 'variation' OR 'variation' = ANY (t.per) THEN 'variation' WHEN t.filter ? 'adventure'
                      OR 'adventure' = ANY (t.per) THEN 'adventure'
                                  WHEN t.filter ? 'world' OR 'world' = ANY (t.per) THEN 'world' ELSE 'global' END AS scope) s
- WHERE c.part IS NOT NULL;
+ WHERE c.part IS NOT NULL
+   -- In the hosted edition this view and tally.thresholds have one owner, whom the table's row security does not bind.
+   AND tally_internal._has_rights_of(t.owner);
 COMMENT ON VIEW awf_kpi_thresholds IS
 'Thresholds of the pack''s metrics that compare with a number. INSERT, UPDATE and DELETE make, change and drop the threshold, with the rights of the role '
 'that does.';

@@ -13,13 +13,18 @@ END $$;
 COMMENT ON FUNCTION tally_internal._setting(text) IS
 'What a setting of ours says in this session, or else what is stored for the database; null where neither says anything.';
 
+CREATE OR REPLACE FUNCTION tally_internal._said_of_database(name text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT substr(x, length($1) + 2) FROM pg_db_role_setting s, unnest(s.setconfig) x
+     WHERE s.setrole = 0 AND s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
+       AND starts_with(x, $1 || '=') ORDER BY s.setdatabase DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION tally_internal._said_of_database(text) IS 'What ALTER DATABASE, or ALTER ROLE ALL, says of a setting; null where neither does.';
+
 CREATE OR REPLACE FUNCTION tally_internal._setting_of_database(name text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Not what the session says: whoever is bound by it could set it there.
-    SELECT COALESCE((SELECT substr(x, length($1) + 2) FROM pg_db_role_setting s, unnest(s.setconfig) x
-                      WHERE s.setrole = 0 AND s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
-                        AND starts_with(x, $1 || '=') ORDER BY s.setdatabase DESC LIMIT 1),
-                    (SELECT s.value FROM tally.stored_settings s WHERE s.name = $1))
+    SELECT COALESCE(tally_internal._said_of_database($1), (SELECT s.value FROM tally.stored_settings s WHERE s.name = $1))
 $$;
 COMMENT ON FUNCTION tally_internal._setting_of_database(text) IS
 'What ALTER DATABASE says of a setting of ours, or else what is stored for the database; null where neither says anything. For what binds the session.';
@@ -42,6 +47,12 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._usual_setting(text) IS 'What a setting of ours is where nobody has set it; null where it is then nothing.';
 
+CREATE OR REPLACE FUNCTION tally_internal._setting_or_usual(name text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT COALESCE(tally_internal._setting($1), tally_internal._usual_setting($1))
+$$;
+COMMENT ON FUNCTION tally_internal._setting_or_usual(text) IS 'What a setting of ours is in this session: what is said or stored, else what is usual.';
+
 CREATE OR REPLACE FUNCTION tally_internal._usual_turn(otherwise text, part float8) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE((part * l.longest)::text, otherwise) FROM tally_internal._job_limits() l
@@ -52,7 +63,7 @@ COMMENT ON FUNCTION tally_internal._usual_turn(text, float8) IS
 CREATE OR REPLACE FUNCTION tally_internal._usual_times(setting text, factor int) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN (factor * COALESCE(tally_internal._setting(setting), tally_internal._usual_setting(setting))::interval)::text;
+    RETURN (factor * tally_internal._setting_or_usual(setting)::interval)::text;
 EXCEPTION WHEN data_exception THEN
     -- Whoever reads that setting says that it is wrong.
     RETURN (factor * tally_internal._usual_setting(setting)::interval)::text;

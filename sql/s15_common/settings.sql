@@ -71,9 +71,7 @@ COMMENT ON FUNCTION tally_internal._store_setting(text, text, bigint) IS 'Stores
 CREATE OR REPLACE FUNCTION tally_internal._source_of_setting(name text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- The narrowest of what ALTER ROLE and ALTER DATABASE say is what a session begins with. PostgreSQL does not say where a value comes from.
-    SELECT CASE WHEN $1 = 'tally.most_per_role' THEN CASE WHEN EXISTS (
-                    SELECT FROM pg_db_role_setting s, unnest(s.setconfig) x WHERE s.setrole = 0 AND starts_with(x, $1 || '=')
-                       AND s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))) THEN 'database' END
+    SELECT CASE WHEN $1 = 'tally.most_per_role' THEN CASE WHEN tally_internal._said_of_database($1) IS NOT NULL THEN 'database' END
                 WHEN current_setting($1, true) <> '' THEN COALESCE((
                     SELECT CASE WHEN x = concat($1, '=', current_setting($1, true)) THEN CASE WHEN s.setrole = 0 THEN 'database' ELSE 'role' END END
                       FROM pg_db_role_setting s, unnest(s.setconfig) x

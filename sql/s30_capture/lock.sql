@@ -19,9 +19,7 @@ COMMENT ON FUNCTION tally_internal._holders(regclass[], text[]) IS
 'Who holds locks of some modes on some tables: process, state, since when; or the prepared transaction. Not what they run, which is not everybody''s to read.';
 
 CREATE OR REPLACE FUNCTION tally_internal._patience() RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT COALESCE(tally_internal._setting('tally.lock_timeout'), tally_internal._usual_setting('tally.lock_timeout'))
-$$;
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT tally_internal._setting_or_usual('tally.lock_timeout') $$;
 COMMENT ON FUNCTION tally_internal._patience() IS 'The setting tally.lock_timeout: how long a definition waits for a lock of a source.';
 
 CREATE OR REPLACE FUNCTION tally_internal._patience_ms() RETURNS int

@@ -169,7 +169,7 @@ COMMENT ON FUNCTION tally_internal._maintain(interval, bigint) IS 'maintain(), w
 
 CREATE OR REPLACE FUNCTION tally_internal._keep_runs() RETURNS interval
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT tally_internal._length('tally.keep_runs', COALESCE(tally_internal._setting('tally.keep_runs'), tally_internal._usual_setting('tally.keep_runs')))
+    SELECT tally_internal._length('tally.keep_runs', tally_internal._setting_or_usual('tally.keep_runs'))
 $$;
 COMMENT ON FUNCTION tally_internal._keep_runs() IS 'How long the log of runs is kept: the setting tally.keep_runs, by default 14 days.';
 

@@ -1,6 +1,6 @@
 //! Owns funnels and retention: the state of an aggregate, counts, and the searches over what they hold.
 
-use crate::until;
+use super::until;
 use std::str::from_utf8;
 use tally_core::sketch::stored::Stored;
 use tally_core::{funnel, retention};

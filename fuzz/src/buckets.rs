@@ -38,7 +38,10 @@ pub fn buckets(data: &[u8]) {
         Some(2) => format!("calendar {n}days@{shift} Made"),
         Some(3) => format!("calendar {n}months@{shift} Made"),
         Some(9) => format!("calendar {n}days@{shift}+{} Made", number(0).rem_euclid(calendar::DAY)),
-        Some(10) => format!("calendar {n}months@{shift}+{} Made", number(0).rem_euclid(28 * calendar::DAY)),
+        Some(10) => format!(
+            "calendar {n}months@{shift}+{} Made",
+            number(0).rem_euclid(28 * calendar::DAY)
+        ),
         Some(unit @ 4..9) => format!(
             "calendar {} Made",
             ["day", "week", "month", "quarter", "year"][usize::from(*unit) - 4]

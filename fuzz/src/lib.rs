@@ -25,23 +25,25 @@ fn until(words: &mut Vec<u64>, mut step: impl FnMut(&mut [u64]) -> Result<(), Gr
     }
 }
 
+/// All types, as the first byte of `every_type` numbers them.
+pub const NAMES: [&str; 13] = [
+    "tdigest",
+    "hll",
+    "stats",
+    "moments",
+    "topk",
+    "totals",
+    "funnel_counts",
+    "funnel_events",
+    "retention_counts",
+    "timed",
+    "ohlc",
+    "readings",
+    "state_time",
+];
+
 /// What every type owes (`Stored`): its first byte says which one, the others are bytes and text at once.
 pub fn every_type(data: &[u8]) {
-    const NAMES: [&str; 13] = [
-        "tdigest",
-        "hll",
-        "stats",
-        "moments",
-        "topk",
-        "totals",
-        "funnel_counts",
-        "funnel_events",
-        "retention_counts",
-        "timed",
-        "ohlc",
-        "readings",
-        "state_time",
-    ];
     let Some((&which, data)) = data.split_first() else {
         return;
     };

@@ -1,6 +1,6 @@
 //! Owns the lives of sketches: what is stored of them read, written, pushed to and merged.
 
-use crate::until;
+use super::until;
 use std::str::from_utf8;
 use tally_core::sketch;
 

@@ -36,6 +36,8 @@ SELECT 'bug: a key "a.b" and a key b within a were one sum', tally.jsonb_totals(
 SELECT 'bug: a key within an empty key was that of the outermost object', tally.jsonb_totals(j)::jsonb, tally.total(tally.jsonb_totals(j), '.a'),
     tally.total(tally.jsonb_totals(j), 'a'), tally.total(tally.rollup(t), '.')
     FROM (SELECT j, tally.jsonb_totals(j) OVER () AS t FROM unnest('{"{\"\":{\"a\":1,\"\":{\"\":3}},\"a\":2}","{\"\":{\"\":4}}","{\"\":5}"}'::jsonb[]) j) x;
+SELECT 'bug: a key that begins with U+0001 met another key', tally.jsonb_totals(j)::jsonb, tally.total(tally.jsonb_totals(j), E'\x01a\\.b'),
+    tally.total(tally.jsonb_totals(j), 'a\.b') FROM (VALUES ('{"\u0001a.b": 1, "a.b": 2, "a": {"b": 3}, "\u0001": 4, "\u0001a": {"b": 5}}'::jsonb)) x(j);
 SELECT 'totals', tally.jsonb_totals(j)::jsonb, tally.count(tally.jsonb_totals(j)), tally.ignored(tally.jsonb_totals(j)), tally.total(tally.jsonb_totals(j),
     'b.c')
   FROM (VALUES ('{"a": 1, "b": {"c": 2.5, "d": "x"}}'::jsonb), ('{"a": 0.1, "e": 3, "b": {"c": 1}}'), (NULL), ('{"a": 0.1}')) v(j);

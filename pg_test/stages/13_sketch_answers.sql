@@ -28,6 +28,17 @@ SELECT is(ARRAY[tally.total(t, 'a.b'), tally.total(t, 'a\.b'), tally.total(t, 'g
 SELECT is(t::text::tally.totals = t, true, 'and comes back from text') FROM dotted;
 SELECT is(tally.jsonb_totals('{"a.b": 1}')::jsonb, '{"a.b": 1}'::jsonb, 'a name that only one has is plain');
 
+-- U+0001 marks sums of 0.1 inside; a key that begins with it was taken for one, and the sums of two keys met.
+CREATE TABLE marked AS SELECT tally.jsonb_totals(v) AS t
+  FROM (VALUES ('{"\u0001a.b": 1, "a.b": 2, "a": {"b": 3}}'::jsonb), ('{"\u0001": 4, "\u0001x": 5, "\u0001\u0001a.b": 6, "\u0001a": {"b": 7}}')) x(v);
+SELECT is(t::jsonb,
+    '{"a.b": 3, "a\\.b": 2, "\u0001a.b": 7, "\u0001a\\.b": 1, "\u0001": 4, "\u0001x": 5, "\u0001\u0001a.b": 6}'::jsonb,
+    'bug: a key that begins with U+0001 met another key') FROM marked;
+SELECT is(ARRAY[tally.total(t, E'\x01a\\.b'), tally.total(t, 'a\.b'), tally.total(t, E'\x01a.b'), tally.total(t, E'\x01\x01a\\.b')],
+    ARRAY[1, 2, 7, 6]::float8[], 'each is found by its exact name') FROM marked;
+SELECT is((SELECT tally.rollup(x)::jsonb FROM unnest(ARRAY[t, t::text::tally.totals]) x)::jsonb -> E'\x01a\\.b', '2'::jsonb,
+    'and they stay apart as text and merged') FROM marked;
+
 -- N7: top() showed the lower bound. Zipf's weights over many items: the estimate is right on average, the bounds hold.
 CREATE TABLE visits AS SELECT 'item ' || floor(exp(random() * ln(3000)))::int AS item FROM (SELECT setseed(0.3)) s, generate_series(1, 60000) i;
 CREATE TABLE top AS SELECT t.*, v.n FROM tally.top((SELECT tally.topk(item, 10) FROM visits)) t JOIN (SELECT item, count(*) AS n FROM visits GROUP BY item) v

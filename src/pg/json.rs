@@ -9,7 +9,7 @@ use super::fmgr::Call;
 use super::numeric::Numeric;
 use super::varlena;
 use tally_core::error::{SqlState, TallyError};
-use tally_core::sketch::totals::path::JOINT;
+use tally_core::sketch::totals::path::{self, JOINT};
 use tally_core::sketch::totals::{decimal, working};
 
 impl Call {
@@ -153,6 +153,7 @@ impl Leaves {
             if kind == CONTAINER {
                 self.enter(bytes, value.start)?;
             } else {
+                self.paths.push_str(path::before(&self.path));
                 self.paths.push_str(&self.path);
                 push_cells(&mut self.cells, &Numeric::read(within(bytes.get(value)?)?));
                 self.ends.push((self.paths.len(), self.cells.len()));

@@ -161,7 +161,7 @@ impl Exact {
             Some((first, last)) => *first != 0 && *last != 0,
             None => !negative && low == 0,
         };
-        let fits = low >= LOWEST && limbs.len() <= MOST && usize::try_from(low).unwrap_or(0) <= MOST;
+        let fits = low >= LOWEST && limbs.len() <= MOST && i32::from(low) + limbs.len() as i32 <= MOST as i32;
         (canonical && fits).then_some(Exact { negative, low, limbs })
     }
 

@@ -69,7 +69,8 @@ pub fn decode(bytes: &[u8]) -> Result<Sketch, TallyError> {
         return Err(reader.corrupt(&format!("version {VERSION} with a compression in {COMPRESSION:?}")));
     }
     let asked = match kind {
-        3 | 4 => Some(reader.f64()?).filter(|q| (0.0..=1.0).contains(q)),
+        // Shares have no sign: -0 is 0.
+        3 | 4 => Some(reader.f64()?).filter(|q| (0.0..=1.0).contains(q)).map(f64::abs),
         _ => None,
     };
     if asked.is_none() && matches!(kind, 3 | 4) {

@@ -13,6 +13,7 @@ mod flush;
 mod merging;
 pub mod query;
 mod ranks;
+mod received;
 mod scale;
 pub mod text;
 pub mod working;

@@ -111,10 +111,14 @@ impl Digest {
 
     fn with_gaps(&self, points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
         let slope = |i: usize| (points[i + 1].1 - points[i].1) / (points[i + 1].0 - points[i].0);
-        let mut ends = self.centroids.iter().scan(0.0, |end, c| {
-            *end += c.weight as f64;
-            Some(*end)
-        });
+        let mut ends = self
+            .centroids
+            .iter()
+            .scan(0.0, |end, c| {
+                *end += c.weight as f64;
+                Some(*end)
+            })
+            .peekable();
         let mut all = Vec::with_capacity(points.len() + 8);
         for i in 0..points.len() {
             all.push(points[i]);
@@ -122,13 +126,17 @@ impl Digest {
                 continue;
             }
             let (left, here, right) = (slope(i - 1), slope(i), slope(i + 1));
-            // The last rank of the centroid on the left.
-            let Some(edge) = ends.find(|end| *end > points[i].0).map(|end| end - 1.0) else {
+            // The last rank of the centroid on the left. Its end is asked for again where it has a point at its last rank too.
+            while ends.peek().is_some_and(|end| *end <= points[i].0) {
+                ends.next();
+            }
+            let Some(edge) = ends.peek().map(|end| end - 1.0) else {
                 continue;
             };
             if here > GAP * left && here > GAP * right {
-                let low = points[i].1 + left * (edge - points[i].0);
-                let high = points[i + 1].1 - right * (points[i + 1].0 - edge - 1.0);
+                // Slopes near the greatest float8 overflow.
+                let low = (points[i].1 + left * (edge - points[i].0)).min(points[i + 1].1);
+                let high = (points[i + 1].1 - right * (points[i + 1].0 - edge - 1.0)).max(low);
                 all.extend(
                     [(edge, low), (edge + 1.0, high)]
                         .into_iter()
@@ -170,11 +178,21 @@ impl Digest {
         let points = self.points();
         let next = points.partition_point(|p| p.1 <= v);
         let place = match (next.checked_sub(1).map(|i| points[i]), points.get(next)) {
-            (Some(left), Some(right)) => left.0 + (right.0 - left.0) * ((v - left.1) / (right.1 - left.1)) + 0.5,
+            (Some(left), Some(right)) => left.0 + (right.0 - left.0) * share(v, left.1, right.1) + 0.5,
             (None, Some(_)) => 0.0,
             _ => finite,
         };
         (low + place.clamp(0.0, finite), 0.0)
+    }
+}
+
+/// Where between `low` and `high` a value lies, as a share of their distance.
+fn share(value: f64, low: f64, high: f64) -> f64 {
+    if (high - low).is_finite() {
+        (value - low) / (high - low)
+    } else {
+        // The distance of two float8 may overflow, that of their halves does not.
+        (value / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0)
     }
 }
 
@@ -187,5 +205,38 @@ impl Centroid {
         } else {
             ((before + last) / 2.0, (before + last) / 2.0)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Outside;
+    use super::*;
+
+    /// By hand: 1, then 100 times 2, then 80 values about 1000 to 1002, 40 of them with the mean 1000.
+    #[test]
+    fn a_mode_behind_a_value_of_many_ranks_is_not_taken_for_that_value() {
+        let centroid = |mean, weight, pure| Centroid { mean, weight, pure };
+        let digest = Digest {
+            min: 1.0,
+            max: 1002.0,
+            sum: 80_201.0 + 1002.0,
+            outside: Outside::default(),
+            centroids: vec![
+                centroid(1.0, 1, true),
+                centroid(2.0, 100, true),
+                centroid(1000.0, 40, false),
+                centroid(1001.0, 39, false),
+                centroid(1002.0, 1, true),
+            ],
+        };
+        for rank in [102.0, 110.0, 120.5, 130.0] {
+            assert!(
+                (digest.at_rank(rank) - 1000.0).abs() <= 2.0,
+                "{rank}: {}",
+                digest.at_rank(rank)
+            );
+        }
+        assert_eq!((digest.at_rank(1.0), digest.at_rank(100.0)), (2.0, 2.0));
     }
 }

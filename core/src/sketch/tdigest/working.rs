@@ -16,13 +16,13 @@
 use super::compress::Item;
 use super::flush::{flush, flushed};
 use super::merging::merge;
-use super::{Body, COMPRESSION, Centroid, Digest, EXACT_MAX, Sketch, codec};
+use super::{Body, Centroid, Digest, EXACT_MAX, Sketch, codec};
 use crate::error::{SqlState, TallyError};
 pub use crate::sketch::Grow;
-use crate::sketch::bytes::corrupt;
 use crate::sketch::tail;
 
 pub use super::merging::{merge_bytes, push_weighted};
+pub use super::received::from_bytes;
 
 /// Kind byte of the exact working form.
 pub const EXACT: u8 = 17;
@@ -36,7 +36,7 @@ pub const VALUES: usize = 3;
 /// Values that a digest's front takes.
 const VALUES_IN_FRONT: usize = tail::FRONT - VALUES;
 /// Words of the largest exact form.
-const EXACT_WORDS: usize = VALUES + EXACT_MAX;
+pub(super) const EXACT_WORDS: usize = VALUES + EXACT_MAX;
 
 // Words of the digest form's head.
 const QUESTION: usize = 2;
@@ -204,41 +204,6 @@ pub fn finish(words: &[u64]) -> Sketch {
             centroids: whole.items.into_iter().map(Centroid::from).collect(),
         }),
     }
-}
-
-/// The working form as words, from the payload of a varlena that holds one; the header's half of word 0 stays 0.
-pub fn from_bytes(bytes: &[u8]) -> Result<Vec<u64>, TallyError> {
-    let bad = |expected| Err(corrupt("tdigest state", expected, bytes.len()));
-    let Some(words) =
-        crate::sketch::words_of(bytes).filter(|words| is_working(words) && COMPRESSION.contains(&compression(words)))
-    else {
-        return bad("a working form of whole words");
-    };
-    let (next, end, most) = (tail::next(&words), tail::end(&words), words.len());
-    if kind(&words) == EXACT {
-        return if VALUES <= next && next <= end && end <= most.min(EXACT_WORDS) {
-            Ok(words)
-        } else {
-            bad("as many values as fit")
-        };
-    }
-    let room = words.get(ROOM).map_or(u64::MAX, |&room| room);
-    if most < HEAD || words[LEN] >> 33 > 0 || room > most as u64 {
-        return bad("a digest's head");
-    }
-    let begin = tail_start(&words);
-    // A tail takes at least a pair.
-    if begin + 2 > most || !tail::fits(&words, VALUES, begin, most) {
-        return bad("a tail that fits");
-    }
-    // Between pairs there are no values.
-    if pairs(&words) && (end > VALUES || !(tail::filled(&words) - begin).is_multiple_of(2)) {
-        return bad("a tail of whole pairs");
-    }
-    if len(&words) as u64 > room || u64::from(compression(&words)) > room {
-        return bad("centroids that fit");
-    }
-    Ok(words)
 }
 
 /// The values of an exact working form, from its words behind the first.

@@ -87,6 +87,16 @@ impl Decimal {
         }
     }
 
+    /// Whether no digit stands behind the last one that is shown; it is settled.
+    pub fn is_whole(&self) -> bool {
+        let Some((place, cell)) = self.cells.first_key_value() else {
+            return true;
+        };
+        // How many digits of the lowest cell are not shown.
+        let hidden = -i32::from(*place) * DIGITS - self.scale as i32;
+        hidden <= 0 || hidden < DIGITS && cell % 10i64.pow(hidden as u32) == 0
+    }
+
     /// The number as PostgreSQL writes a numeric.
     pub fn text(&self) -> String {
         match self.odd {

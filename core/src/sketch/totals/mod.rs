@@ -42,7 +42,7 @@ impl Totals {
     /// The sums by name, keys joined by dots. Where the key "a.b" and the key "b" within "a" are both there, the first is named `a\.b`.
     pub fn named(&self) -> BTreeMap<String, Decimal> {
         let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-        for path in looking(self.sums.keys()).filter(|path| !path.starts_with(path::EITHER)) {
+        for path in looking(self.sums.keys()).filter(|path| !path::is_either(path)) {
             alike.entry(path::plain(path)).or_default().push(path);
         }
         let mut named: BTreeMap<String, Decimal> = BTreeMap::new();
@@ -56,7 +56,7 @@ impl Totals {
                 named.insert(name, self.sums[*path].clone());
             }
         }
-        for (path, sum) in looking(&self.sums).filter(|(path, _)| path.starts_with(path::EITHER)) {
+        for (path, sum) in looking(&self.sums).filter(|(path, _)| path::is_either(path)) {
             let all = named.entry(path::plain(path)).or_default();
             all.add_all(sum);
             all.settle();

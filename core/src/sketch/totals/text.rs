@@ -23,7 +23,7 @@ pub fn parsed(text: &str) -> Result<Value, TallyError> {
 /// The text.
 pub fn write(totals: &Totals) -> String {
     let object = |either: bool| {
-        let sums = looking(&totals.sums).filter(|(path, _)| path.starts_with(path::EITHER) == either);
+        let sums = looking(&totals.sums).filter(|(path, _)| path::is_either(path) == either);
         let fields = sums.map(|(path, sum)| {
             let name = if either { path::plain(path) } else { path::exact(path) };
             let sum = if sum.odd == 0 {
@@ -89,9 +89,7 @@ pub fn read(text: &str) -> Result<Totals, TallyError> {
         } else {
             Decimal::of_float(sum.float())
         };
-        (!path.contains(path::EITHER) || path.starts_with(path::EITHER))
-            .then_some((path, sum))
-            .ok_or_else(bad)
+        Ok((path, sum))
     });
     Ok(Totals {
         rows,

@@ -192,5 +192,11 @@ fn read(words: &[u64]) -> Result<Totals, TallyError> {
         }
     }
     totals.sums.values_mut().for_each(Decimal::settle);
-    Ok(totals)
+    // Else its text would lack digits.
+    totals
+        .sums
+        .values()
+        .all(Decimal::is_whole)
+        .then_some(totals)
+        .ok_or_else(bad)
 }

@@ -39,6 +39,10 @@ DECLARE
 BEGIN
     counts := tally_internal._behaviour_just_so(home, label, 'funnel', given);
     IF counts IS NOT NULL THEN RETURN counts; END IF;
+    -- Of each actor, the values at a step have other names.
+    PERFORM tally_internal._check_own_names('funnel', label, given, '{bucket,path,entry,level}',
+        '{bucket,funnel,step,name,actors,of_previous,of_first,seconds_mean,seconds_p50,seconds_p90}'::text[]
+            || CASE WHEN attribution NOT LIKE 'step %' THEN ARRAY['path', 'entry', 'level', actor] END);
     PERFORM tally_internal._check_one_zone(format('funnel %L', label), source, zone,
         format('SELECT tally.create_funnel(%L, %L, %L, %L, %L, zone => ''UTC'');', label, source::text, time_column, actor, steps::text));
     people := tally.create_rollup(prefix || quote_ident(label || '_actors'), source, key => jsonb_build_array(actor)::text,

@@ -49,6 +49,9 @@ DECLARE
 BEGIN
     counts := tally_internal._behaviour_just_so(home, label, 'retention', given);
     IF counts IS NOT NULL THEN RETURN counts; END IF;
+    PERFORM tally_internal._check_own_names('retention', label, given,
+        '{bucket,entry,retained}'::text[] || CASE WHEN every_start THEN '{cohort,starts,returns}'::text[] END,
+        ARRAY['bucket', 'entry', 'retained', 'actors', 'retention', 'period', 'share', actor] || CASE WHEN every_start THEN 'cohort' END);
     IF periods NOT BETWEEN 0 AND 400 OR mode NOT IN ('on', 'on_or_after') OR "start" IS NULL OR return IS NULL THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
             format('retention %L needs a start, a return, 0 to 400 periods and mode on or on_or_after, got %s', label, given - 'source'), NULL,

@@ -63,30 +63,14 @@ DECLARE
     -- Columns of the two rollups beside the actor, which is the key of both.
     beside CONSTANT text[] := '{session,started_at,ended_at,seconds,events,starts,ends,counts}'
         || CASE WHEN given ->> 'page' IS NOT NULL THEN '{entry,exit}'::text[] END;
-    taken text;
 BEGIN
-    IF given ->> 'actor' = ANY (beside) THEN
-        PERFORM tally_internal._refuse('invalid_parameter_value',
-            format('actor of sessions %L must have a name of its own, got %L', label, given ->> 'actor'),
-            format('Sessions have the columns %s beside the actor.', array_to_string(beside, ', ')),
-            (SELECT format('ALTER TABLE %s ADD COLUMN %I %s GENERATED ALWAYS AS (%I) STORED;  -- then sessions with actor => %L', given ->> 'source',
-                           'actor_' || a.attname, format_type(a.atttypid, a.atttypmod), a.attname, 'actor_' || a.attname)
-               FROM pg_attribute a WHERE a.attrelid = (given ->> 'source')::regclass AND a.attname = given ->> 'actor'));
-    END IF;
+    PERFORM tally_internal._check_own_names('sessions', label, given, beside, own);
     IF (given ->> 'gap')::interval IS NULL OR (given ->> 'gap')::interval < interval '0' THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
             format('gap of sessions %L must be 0 or longer, got %s', label, COALESCE(given ->> 'gap', 'NULL')),
             'A longer pause than the gap ends a session.',
             format('SELECT tally.create_sessions(%L, %L, %L, %L, gap => ''30 minutes'');', label, given ->> 'source', given ->> 'time_column',
                    given ->> 'actor'));
-    END IF;
-    SELECT string_agg(quote_literal(t.name), ', ' ORDER BY t.name) INTO taken
-      FROM (SELECT x.name FROM tally_internal._funnel_touches(given) x GROUP BY x.name HAVING count(*) > 1 OR x.name = ANY (own)) t;
-    IF taken IS NOT NULL THEN
-        PERFORM tally_internal._refuse('invalid_parameter_value',
-            format('dimensions of sessions %L must have names of their own, got %s', label, taken),
-            format('Sessions have the columns %s themselves.', array_to_string(own, ', ')),
-            'Use for example dimensions => ''[{"first_page": "path"}]''.');
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_sessions(text, jsonb) IS

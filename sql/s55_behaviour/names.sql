@@ -1,0 +1,30 @@
+-- Owns: names of the columns that funnels, retentions and sessions have themselves: an actor and dimensions are called otherwise. Else a column is lost, and
+-- what is refused is a measure or a view that nobody wrote.
+
+CREATE OR REPLACE FUNCTION tally_internal._check_own_names(kind text, label text, given jsonb, beside text[], own text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    taken   text;
+    instead jsonb;
+BEGIN
+    IF given ->> 'actor' = ANY (beside) THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('actor of %s %L must have a name of its own, got %L', kind, label, given ->> 'actor'),
+            format('There are the columns %s beside the actor.', array_to_string(beside, ', ')),
+            (SELECT format('ALTER TABLE %s ADD COLUMN %I %s GENERATED ALWAYS AS (%I) STORED;  -- then %s with actor => %L', given ->> 'source',
+                           'actor_' || a.attname, format_type(a.atttypid, a.atttypmod), a.attname, kind, 'actor_' || a.attname)
+               FROM pg_attribute a WHERE a.attrelid = (given ->> 'source')::regclass AND a.attname = given ->> 'actor'));
+    END IF;
+    SELECT string_agg(quote_literal(t.name), ', ' ORDER BY t.name), jsonb_agg(jsonb_build_object('its_' || left(t.name, 40), t.expression) ORDER BY t.name)
+      INTO taken, instead
+      FROM (SELECT x.name, max(x.expression) AS expression FROM tally_internal._funnel_touches(given) x
+             GROUP BY x.name HAVING count(*) > 1 OR x.name = ANY (own)) t;
+    IF taken IS NOT NULL THEN
+        PERFORM tally_internal._refuse('invalid_parameter_value',
+            format('dimensions of %s %L must have names of their own, got %s', kind, label, taken),
+            format('The columns %s are there already.', array_to_string(own, ', ')),
+            format('Use for example dimensions => %L.', instead));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_own_names(text, text, jsonb, text[], text[]) IS
+'An error where the actor of a funnel, retention or sessions has the name of a column beside it, or a dimension that of a column or of another dimension.';

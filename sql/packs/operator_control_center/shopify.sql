@@ -23,8 +23,8 @@ CREATE OR REPLACE VIEW control_shopify AS
 SELECT (r.bucket AT TIME ZONE 'UTC')::date AS day, nullif(r.shop_domain, '(none)') AS shop_domain, tally.value(r.orders) AS orders,
        tally.value(r.revenue) AS revenue, tally.value(r.issues) AS fulfillment_issues, tally.value(r.alerts) AS inventory_alerts,
        tally.value(r.threshold) AS inventory_threshold, r.facts,
-       (SELECT max(t) FROM unnest(ARRAY[tally.value_time(r.orders), tally.value_time(r.revenue), tally.value_time(r.issues), tally.value_time(r.alerts)]) t)
-           AS last_fact_at, r.bucket AS since
+       greatest(tally.value_time(r.orders), tally.value_time(r.revenue), tally.value_time(r.issues), tally.value_time(r.alerts)) AS last_fact_at,
+       r.bucket AS since
   FROM control_shopify_daily_live r;
 COMMENT ON VIEW control_shopify IS
 'What Shopify''s services last recorded for each shop and day (UTC): shopify.sales.summary, shopify.fulfillment.issues, shopify.inventory.alerts.';

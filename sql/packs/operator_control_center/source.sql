@@ -27,6 +27,12 @@ CREATE INDEX IF NOT EXISTS dashboard_facts_created_at ON dashboard_facts (create
 -- step: index dashboard_facts_sessions ON dashboard_facts
 CREATE INDEX IF NOT EXISTS dashboard_facts_sessions ON dashboard_facts (shop_domain, created_at) WHERE fact_type = 'dashboard.session.opened';
 
+-- step: index dashboard_facts_reports ON dashboard_facts
+-- Two of a hundred facts. Their days are computed anew from them alone, and PostgreSQL knows that this is little: without it, it expected a day of all facts
+-- at each of twenty places of a live view, and compiled the query (JIT) for two seconds.
+CREATE INDEX IF NOT EXISTS dashboard_facts_reports ON dashboard_facts (fact_type, created_at)
+    WHERE fact_type IN ('chatwoot.escalations', 'ga.sessions.anomalies');
+
 -- step: index dashboard_facts_metrics ON dashboard_facts
 CREATE INDEX IF NOT EXISTS dashboard_facts_metrics ON dashboard_facts (fact_type, created_at) WHERE fact_type LIKE 'metrics.%';
 

@@ -11,17 +11,18 @@ COMMENT ON COLUMN control_clock.present IS 'The present.';
 CREATE OR REPLACE VIEW control_shops AS
 SELECT x.shop_domain, x.first_session_at, x.decided_at, coalesce(x.decided_at < x.first_session_at + interval '168 hours', false) AS activated,
        x.first_session_at + interval '168 hours' <= c.present AS finished
-  FROM (SELECT s.shop_domain, s.first_session_at,
+  -- A query with WITH stays a query of its own: what it computes is computed once for all columns that are made of it, and conditions still reach its indexes.
+  FROM (WITH approval AS (
+            -- Names are compared by their bytes (C), which sorts them faster than any other collation, and tells the same ones apart.
+            -- Each shop is there once. DISTINCT says so to the planner, which else expected ten times the rows and had the query compiled, for seconds.
+            SELECT DISTINCT ON (1) shop_domain COLLATE "C" AS shop_domain, first_decision_at, last_decision_at FROM control_approvals)
+        SELECT s.shop_domain, s.first_session_at,
                -- The first decision from the first session on. Where the shop decided before it, its first of all is no help.
                CASE WHEN a.first_decision_at >= s.first_session_at THEN a.first_decision_at
                     WHEN a.last_decision_at >= s.first_session_at THEN
                         (SELECT min(d.created_at) FROM decision_log d WHERE d.scope = 'ops' AND d.shop_domain = s.shop_domain
                          AND d.created_at >= s.first_session_at) END AS decided_at
-          FROM control_sessions s
-               -- Names are compared by their bytes (C), which sorts them faster than any other collation, and tells the same ones apart.
-               -- Each shop is there once. DISTINCT says so to the planner, which else expected ten times the rows and had the query compiled, for seconds.
-               LEFT JOIN (SELECT DISTINCT ON (1) shop_domain COLLATE "C" AS shop_domain, first_decision_at, last_decision_at FROM control_approvals) a
-                   ON a.shop_domain = s.shop_domain
+          FROM control_sessions s LEFT JOIN approval a ON a.shop_domain = s.shop_domain
          -- A session or decision of no shop activates none.
          WHERE s.shop_domain <> '(none)') x CROSS JOIN control_clock c;
 COMMENT ON VIEW control_shops IS 'Each shop: when it first opened the dashboard, and whether an ops decision followed within seven days (168 hours).';
@@ -33,18 +34,17 @@ COMMENT ON COLUMN control_shops.finished IS 'Whether the seven days are over, so
 
 -- step: view control_conversations
 CREATE OR REPLACE VIEW control_conversations AS
-SELECT x.conversation, x.breached_at, x.resolved_at, extract(epoch FROM x.resolved_at - x.breached_at)::float8 / 60 AS minutes
-  FROM (SELECT b.conversation, b.breached_at,
+SELECT x.conversation, x.breached_at, x.resolved_at, date_part('epoch', x.resolved_at - x.breached_at) / 60 AS minutes
+  FROM (WITH reply AS (
+            -- As with approvals: each conversation is there once.
+            SELECT DISTINCT ON (1) external_ref COLLATE "C" AS external_ref, first_reply_at, last_reply_at FROM control_replies)
+        SELECT b.conversation, b.breached_at,
                -- A reply from before the breach resolves nothing.
-               CASE WHEN r.first_reply_at >= b.breached_at THEN r.first_reply_at ELSE d.replied_at END AS resolved_at
-          FROM control_breaches b
-               -- As with approvals: each conversation is there once.
-               LEFT JOIN (SELECT DISTINCT ON (1) external_ref COLLATE "C" AS external_ref, first_reply_at, last_reply_at FROM control_replies) r
-                   ON r.external_ref = b.conversation
-               -- A join, because a query in the list is planned and paid for twice: as the time and within the minutes.
-               CROSS JOIN LATERAL (SELECT min(l.created_at) AS replied_at FROM decision_log l WHERE l.action LIKE 'chatwoot.reply.%'
-                   AND l.external_ref = b.conversation AND l.created_at >= b.breached_at AND r.last_reply_at >= b.breached_at
-                   AND (r.first_reply_at >= b.breached_at) IS NOT TRUE) d
+               CASE WHEN r.first_reply_at >= b.breached_at THEN r.first_reply_at
+                    WHEN r.last_reply_at >= b.breached_at THEN
+                        (SELECT min(l.created_at) FROM decision_log l WHERE l.action LIKE 'chatwoot.reply.%' AND l.external_ref = b.conversation
+                         AND l.created_at >= b.breached_at) END AS resolved_at
+          FROM control_breaches b LEFT JOIN reply r ON r.external_ref = b.conversation
          WHERE b.conversation <> '(none)' AND b.breached_at IS NOT NULL) x;
 COMMENT ON VIEW control_conversations IS 'Each conversation that breached its SLA, and the first chatwoot.reply.… decision after that.';
 COMMENT ON COLUMN control_conversations.conversation IS 'Number of the conversation.';
@@ -86,21 +86,22 @@ WITH period AS MATERIALIZED (
         SELECT c.present AS until, true AS live
         UNION ALL SELECT date_bin('24 hours', c.present, '2000-01-03 00:00:00+00') - interval '24 hours' * n, false FROM generate_series(0, 6) n) m
 ), bound AS (SELECT min(p.since) AS since FROM period p),
+-- Each part has no limit, and PostgreSQL does not know it: it takes a tenth of the rows for all, and does not compile the query (JIT).
 shop AS (
     SELECT p.until, count(*) AS new_shops, count(*) FILTER (WHERE s.activated AND s.decided_at < p.until) AS activated_shops
-      FROM (SELECT * FROM control_shops x WHERE x.first_session_at >= (SELECT since FROM bound) OFFSET 0) s JOIN period p ON s.first_session_at >= p.since
-          AND s.first_session_at < p.until
+      FROM (SELECT * FROM control_shops x WHERE x.first_session_at >= (SELECT since FROM bound) LIMIT (SELECT NULL::bigint)) s
+           JOIN period p ON s.first_session_at >= p.since AND s.first_session_at < p.until
      GROUP BY p.until
 ), conversation AS (
     SELECT p.until, count(*) AS breaches, count(v.resolved_at) FILTER (WHERE v.resolved_at < p.until) AS resolved,
            percentile_cont('{0.5,0.9}'::float8[]) WITHIN GROUP (ORDER BY v.minutes) FILTER (WHERE v.resolved_at < p.until) AS minutes
-      FROM (SELECT * FROM control_conversations x WHERE x.breached_at >= (SELECT since FROM bound) OFFSET 0) v JOIN period p ON v.breached_at >= p.since
-          AND v.breached_at < p.until
+      FROM (SELECT * FROM control_conversations x WHERE x.breached_at >= (SELECT since FROM bound) LIMIT (SELECT NULL::bigint)) v
+           JOIN period p ON v.breached_at >= p.since AND v.breached_at < p.until
      GROUP BY p.until
 ), anomaly AS (
     SELECT p.until, count(*) AS anomalies, count(*) FILTER (WHERE a.responded_on < p.until) AS responded
-      FROM (SELECT * FROM control_anomalies x WHERE x.seen_at >= (SELECT since FROM bound) OFFSET 0) a JOIN period p ON a.seen_at >= p.since
-          AND a.seen_at < p.until
+      FROM (SELECT * FROM control_anomalies x WHERE x.seen_at >= (SELECT since FROM bound) LIMIT (SELECT NULL::bigint)) a
+           JOIN period p ON a.seen_at >= p.since AND a.seen_at < p.until
      GROUP BY p.until
 )
 SELECT p.since, p.until, p.live, coalesce(s.new_shops, 0) AS new_shops, coalesce(s.activated_shops, 0) AS activated_shops,
@@ -165,18 +166,19 @@ WITH week AS MATERIALIZED (
     SELECT date_bin('168 hours', c.present, '2000-01-03 00:00:00+00') - interval '168 hours' * n AS week FROM control_clock c CROSS
         JOIN generate_series(0, 12) n
 ), bound AS (SELECT min(w.week) AS since FROM week w),
+-- No limit, as in the rolling view.
 shop AS (
     SELECT date_bin('168 hours', s.first_session_at, '2000-01-03 00:00:00+00') AS week, count(*) AS new_shops,
         count(*) FILTER (WHERE s.activated) AS activated_shops, bool_and(s.finished) AS finished
-      FROM control_shops s WHERE s.first_session_at >= (SELECT since FROM bound) GROUP BY 1
+      FROM (SELECT * FROM control_shops x WHERE x.first_session_at >= (SELECT since FROM bound) LIMIT (SELECT NULL::bigint)) s GROUP BY 1
 ), conversation AS (
     SELECT date_bin('168 hours', v.breached_at, '2000-01-03 00:00:00+00') AS week, count(*) AS breaches, count(v.resolved_at) AS resolved,
         percentile_cont('{0.5,0.9}'::float8[]) WITHIN GROUP (ORDER BY v.minutes) AS minutes
-      FROM control_conversations v WHERE v.breached_at >= (SELECT since FROM bound) GROUP BY 1
+      FROM (SELECT * FROM control_conversations x WHERE x.breached_at >= (SELECT since FROM bound) LIMIT (SELECT NULL::bigint)) v GROUP BY 1
 ), anomaly AS (
     SELECT date_bin('168 hours', a.seen_at, '2000-01-03 00:00:00+00') AS week, count(*) AS anomalies, count(*) FILTER (WHERE a.responded) AS responded,
         bool_and(a.finished) AS finished
-      FROM control_anomalies a WHERE a.seen_at >= (SELECT since FROM bound) GROUP BY 1
+      FROM (SELECT * FROM control_anomalies x WHERE x.seen_at >= (SELECT since FROM bound) LIMIT (SELECT NULL::bigint)) a GROUP BY 1
 )
 SELECT (w.week AT TIME ZONE 'UTC')::date AS week, coalesce(s.new_shops, 0) AS new_shops, coalesce(s.activated_shops, 0) AS activated_shops,
     round(s.activated_shops::numeric / nullif(s.new_shops, 0), 4) AS activation_rate,

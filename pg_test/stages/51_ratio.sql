@@ -164,8 +164,21 @@ SELECT app.refused($$SELECT tally.rename_metric('dau', 'arpu')$$, 'metric ''arpu
     'also as a new name');
 SELECT app.refused($$SELECT tally.rename_metric('arpu', 'dau')$$, 'ratio ''dau'' has the name of a metric', 'SELECT tally.create_ratio(''dau_ratio'', …);',
     'and the other way');
-SELECT app.refused($$SELECT tally.create_ratio('country', 'revenue', 'dau')$$, 'metric ''country'' has the name of a dimension of rollup',
-    'SELECT tally.create_metric(''country_value'', ''daily'', …);', 'a name of a dimension');
+SELECT app.refused($$SELECT tally.create_ratio('country', 'revenue', 'dau')$$, 'ratio ''country'' has the name of a dimension of rollup',
+    'SELECT tally.create_ratio(''country_ratio'', …);', 'a name of a dimension');
+SELECT app.refused($$SELECT tally.create_ratio('bucket', 'revenue', 'dau')$$, 'ratio ''bucket'' has the name of a dimension of rollup',
+    'SELECT tally.create_ratio(''bucket_ratio'', …);', 'the name of all buckets');
+SELECT app.refused($$SELECT tally.create_ratio('', 'revenue', 'dau')$$, 'a ratio''s name must have 1 to 63 bytes',
+    'SELECT tally.create_ratio(''turns_per_session'', …);', 'no name');
+-- A report by the dimension ended in PostgreSQL's bare error of an ambiguous name, and report_sql() gave two columns of one name.
+SELECT app.refused($$SELECT tally.rename_metric('arpu', 'device')$$, 'ratio ''device'' has the name of a dimension of rollup ''daily''',
+    'SELECT tally.rename_metric(''arpu'', ''device_ratio'');', 'bug: a ratio got the name of a dimension of its divisor''s rollup');
+SELECT app.refused($$SELECT tally.alter_rollup('sales', add_dimensions => '[{"arpu": "country"}]')$$,
+    'ratio ''arpu'' has the name of a dimension of rollup ''sales''', 'SELECT tally.rename_metric(''arpu'', ''arpu_ratio'');',
+    'bug: a dimension got the name of a ratio');
+SELECT app.refused($$SELECT tally.alter_rollup('daily', add_dimensions => '[{"arpu": "country"}]')$$,
+    'ratio ''arpu'' has the name of a dimension of rollup ''daily''', 'SELECT tally.rename_metric(''arpu'', ''arpu_ratio'');',
+    'also in the divisor''s rollup');
 SELECT app.refused($$SELECT tally.create_ratio('odd', 'revenue', 'dau', divisor_window => '-1 day')$$, 'windows of ratio ''odd'' must be longer than 0',
     'SELECT tally.create_ratio(''odd'', …, …, divisor_window => ''7 days'');', 'a window that is none');
 SELECT app.refused($$SELECT tally.create_ratio('odd', 'revenue', 'dau', direction => 'sideways')$$, 'direction of ratio ''odd'' must be up_is_good',

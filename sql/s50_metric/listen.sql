@@ -26,6 +26,8 @@ CREATE OR REPLACE FUNCTION tally_internal._when_columns_changed_s50(id int, deta
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM tally_internal._check_metric_name(m.name, r) FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.id = $1;
+    PERFORM tally_internal._check_name_of_ratio(x, x.name, format('SELECT tally.rename_metric(%L, %%L);', replace(tally_internal._called(x), '%', '%%')))
+       FROM tally.ratios x WHERE EXISTS (SELECT FROM tally.metrics m WHERE m.rollup_id = $1 AND m.id IN (x.metric_id, x.divisor_id));
     -- A column that the table does not have yet would take the place of a count of labels.
     PERFORM tally_internal._refuse_change(r, format('%s: metric %L counts labels under this name', u.name, m.name),
                                           format('Its expression is %s.', m.expression), format('SELECT tally.drop_metric(%L);', tally_internal._called(m)))
@@ -33,7 +35,7 @@ BEGIN
       WHERE r.id = $1 AND starts_with(u.name, 'distinct_') AND tally_internal._counted_among(r.id, ARRAY[u.name]) = '{}'
         AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = r.relation AND a.attname = u.name AND NOT a.attisdropped);
 END $$;
-COMMENT ON FUNCTION tally_internal._when_columns_changed_s50(int, jsonb) IS 'Listener: an error where a new dimension has the name of a metric.';
+COMMENT ON FUNCTION tally_internal._when_columns_changed_s50(int, jsonb) IS 'Listener: an error where a new dimension has the name of a metric or ratio.';
 
 CREATE OR REPLACE FUNCTION tally_internal._when_dimensions_change_s50(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -79,6 +79,27 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._refuse_name_of_metric(text, tally.rollups) IS 'An error where a metric has a name in the schema of a rollup, for a ratio.';
 
+CREATE OR REPLACE FUNCTION tally_internal._check_name_of_ratio(x tally.ratios, name text, again text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    r tally.rollups;
+BEGIN
+    IF name IS NULL OR name = '' OR octet_length(name) > 63 THEN
+        PERFORM tally_internal._refuse('invalid_name', format('a ratio''s name must have 1 to 63 bytes, got %s', COALESCE(quote_literal(name), 'NULL')),
+            'It becomes a column of reports.', format(again, 'turns_per_session'));
+    END IF;
+    SELECT o.* INTO r FROM tally.metrics m JOIN tally.rollups o ON o.id = m.rollup_id
+     WHERE m.id IN (x.metric_id, x.divisor_id)
+       AND (name = 'bucket' OR EXISTS (SELECT FROM tally.dimensions d WHERE d.rollup_id = o.id AND d.name = name)) LIMIT 1;
+    IF r.id IS NOT NULL THEN
+        PERFORM tally_internal._refuse('duplicate_column', format('ratio %L has the name of a dimension of rollup %L, or of its bucket', name, r.name),
+            'Both would be columns of a report.', format(again, left(name, 50) || '_ratio'));
+    END IF;
+END $$;
+COMMENT ON FUNCTION tally_internal._check_name_of_ratio(tally.ratios, text, text) IS
+'An error where a name cannot be that of a ratio: a dimension of one of its two rollups has it. again: the statement to run instead, %L for another name.';
+
 CREATE OR REPLACE FUNCTION tally_internal._check_ratio(x tally.ratios) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -125,7 +146,7 @@ BEGIN
     made.unit := unit;
     made.description := description;
     made.direction := direction;
-    PERFORM tally_internal._check_ratio(made), tally_internal._check_metric_name(name, x) FROM tally.rollups x WHERE x.id IN (n.rollup_id, d.rollup_id);
+    PERFORM tally_internal._check_ratio(made), tally_internal._check_name_of_ratio(made, name, 'SELECT tally.create_ratio(%L, …);');
     PERFORM tally_internal._ratio_rule(made, NULL, '-infinity', 'infinity');
     SELECT string_agg(format('%s: %s to %s', c.what, COALESCE(c.was, 'none'), COALESCE(c.now, 'none')), '; ') INTO changes
       FROM (VALUES ('ratio', tally_internal._ratio_words(old), tally_internal._ratio_words(made)), ('unit', old.unit, made.unit),
@@ -174,7 +195,7 @@ BEGIN
     -- The owner of a metric cannot drop it while a ratio stands on it. So a ratio is for who has the rights of both owners.
     PERFORM tally_internal._owned_metric(made.metric_id, caller), tally_internal._owned_metric(made.divisor_id, caller);
     SELECT x.* INTO r FROM tally.rollups x JOIN tally.metrics m ON m.rollup_id = x.id WHERE m.id = made.metric_id;
-    PERFORM tally_internal._check_metric_name(made.name, r), tally_internal._refuse_name_of_metric(made.name, r);
+    PERFORM tally_internal._check_name_of_ratio(made, made.name, 'SELECT tally.create_ratio(%L, …);'), tally_internal._refuse_name_of_metric(made.name, r);
     old := tally_internal._ratio_in(r, made.name);
     IF old.id IS NULL THEN
         INSERT INTO tally.ratios (name, metric_id, divisor_id, metric_window, divisor_window, unit, description, direction)
@@ -197,7 +218,8 @@ DECLARE
 BEGIN
     IF x.name = new_name THEN RETURN; END IF;
     SELECT o.* INTO r FROM tally.metrics m JOIN tally.rollups o ON o.id = m.rollup_id WHERE m.id = x.metric_id;
-    PERFORM tally_internal._check_metric_name(new_name, r), tally_internal._check_ratio_name(new_name, r), tally_internal._refuse_name_of_metric(new_name, r);
+    PERFORM tally_internal._check_name_of_ratio(x, new_name, format('SELECT tally.rename_metric(%L, %%L);', replace(tally_internal._called(x), '%', '%%'))),
+            tally_internal._check_ratio_name(new_name, r), tally_internal._refuse_name_of_metric(new_name, r);
     UPDATE tally.ratios o SET name = new_name, updated_at = now() WHERE o.id = x.id;
 END $$;
 COMMENT ON FUNCTION tally_internal._store_ratio_name(int, text, bigint) IS 'Writes another name of a ratio into the catalogue. For its owner.';

@@ -12,6 +12,7 @@ pub mod error;
 pub mod experiment;
 pub mod funnel;
 pub mod hex;
+pub mod packed;
 pub mod page;
 pub mod privacy;
 pub mod retention;

@@ -59,6 +59,9 @@ $$;
 CREATE OR REPLACE FUNCTION tally_internal._guard(reader regrole, trusted text DEFAULT '', in_text boolean DEFAULT false) RETURNS void
 LANGUAGE sql VOLATILE AS '';
 
+CREATE OR REPLACE FUNCTION tally_internal._packs_keys() RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT false $$;
+
 -- What Supabase advises: eight jobs at most, with evaluation, maintain and expire, and ten minutes each.
 CREATE OR REPLACE FUNCTION tally_internal._job_limits(OUT refreshes int, OUT tasks int, OUT longest interval)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT 3, 2, '10 minutes'::pg_catalog.interval $$;

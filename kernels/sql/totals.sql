@@ -152,3 +152,15 @@ CREATE OR REPLACE FUNCTION tally_internal._topk_jsonb(sketch tally.topk) RETURNS
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('k', sketch.k, 'total', sketch.n, 'counts', sketch.counts, 'lower', sketch.counts)
 $$;
+
+CREATE OR REPLACE FUNCTION tally.entropy(counts jsonb) RETURNS float8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    -- Shannon 1948: H = -sum p log2 p. A key that is not counted adds nothing, nor does a share that rounds to 0. Shares are numeric, because counts may be
+    -- larger than any float8; their logarithms are not, because those of numeric take five times as long.
+    SELECT 0 - sum(share * ln(share)) / ln(2::float8)
+      FROM (SELECT (CASE WHEN n / total > 1e-300 THEN n / total END)::float8 AS share
+              FROM (SELECT (value #>> '{}')::numeric AS n, sum((value #>> '{}')::numeric) OVER () AS total
+                      FROM jsonb_each(counts) WHERE jsonb_typeof(value) = 'number' AND (value #>> '{}')::numeric > 0) x) s
+$$;
+CREATE OR REPLACE FUNCTION tally.entropy(counts tally.totals) RETURNS float8
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT tally.entropy(counts::pg_catalog.jsonb)';

@@ -113,6 +113,19 @@ SELECT is(tally.entropy('{}'::jsonb), NULL, 'entropy of nothing');
 SELECT is(tally.entropy('{"a": 7}'::jsonb), 0::float8, 'and of one');
 -- Bug: a share that rounds to 0 was an error, "cannot take logarithm of zero".
 SELECT is(round(tally.entropy('{"a": 1, "b": 1e2000}'::jsonb)), 0::float8, 'and of one beside a share that rounds to 0');
+SELECT is(tally.entropy('{"a": 3e2000, "b": 3e2000, "c": {"d": 5}, "e": [7], "f": -4}'::jsonb), 1::float8,
+    'of numbers beyond float8; what lies within, and what is below 0, is not counted');
+SELECT is(tally.entropy(NULL::jsonb), NULL, 'of no counts');
+SELECT throws_ok($$SELECT tally.entropy('[1, 2]'::jsonb)$$, '22023', NULL, 'an array is no counts by key');
+SELECT throws_ok($$SELECT tally.entropy('3'::jsonb)$$, '22023', NULL, 'nor is a number');
+-- The definition in numeric: -sum(p ln p) / ln 2.
+CREATE TABLE counted AS SELECT g, jsonb_object_agg('key ' || i, (g * 7919 + i * 104729) % 9973 + i / 8.0) AS counts
+  FROM generate_series(1, 200) g, generate_series(0, 40) i WHERE i <= g % 41 GROUP BY g;
+CREATE TABLE merged AS SELECT g, tally.jsonb_totals(counts) AS totals FROM counted GROUP BY g;
+SELECT is((SELECT count(*) FROM counted c JOIN merged m USING (g), LATERAL (SELECT sum(v::numeric) AS total FROM jsonb_each_text(c.counts) e(k, v)) t,
+    LATERAL (SELECT -sum(v::numeric / total * ln(v::numeric / total)) / ln(2.0) AS bits FROM jsonb_each_text(c.counts) e(k, v) WHERE v::numeric > 0) x
+    WHERE abs(tally.entropy(c.counts) - x.bits) <= 1e-12 AND abs(tally.entropy(m.totals) - x.bits) <= 1e-12), 200::bigint,
+    '200 tables of counts have the entropy of its definition, and so have their totals');
 
 CREATE ROLE reporter ROLE CURRENT_USER;
 GRANT USAGE ON SCHEMA app TO reporter;

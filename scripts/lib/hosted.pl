@@ -126,6 +126,7 @@ for my $statement (statements(text_of($ARGV[0]))) {
 # What to use instead, where there is something. docs/kernel.md says the same in words.
 my @instead = (
     [qr/_from_text|_from_bpchar|_sent|_received/ => 'a value of the type: sketches are rows here'],
+    [qr/_packed|_unpacked/ => 'GROUP BY of the texts themselves, as the engine does here (_packs_keys())'],
 );
 my $instead = sub { my ($name) = @_; for (@instead) { return $_->[1] =~ s/'/''/gr if $name =~ $_->[0] } die "$name: what to use instead?\n" };
 my $rows = join ",\n    ", map { "('$_', '" . $instead->($_) . "')" } sort @missing;

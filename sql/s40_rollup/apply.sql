@@ -47,8 +47,10 @@ CREATE OR REPLACE FUNCTION tally_internal._apply_buckets(r tally.rollups, bucket
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
     d      jsonb := tally_internal._resolved(r);
-    fresh  text := CASE WHEN tally_internal._time_index(r.source, r.time_column) THEN tally_internal._bucket_query(d, '(SELECT pg_catalog.unnest($1))')
-                        ELSE tally_internal._range_query(d, '$2', '$3', (d ->> 'row_bucket') || ' = ANY ($1)') END;
+    packed jsonb := tally_internal._packed_form(d);
+    fresh  text := tally_internal._unpacked_sql(d, CASE WHEN tally_internal._time_index(r.source, r.time_column)
+                       THEN tally_internal._bucket_query(packed, '(SELECT pg_catalog.unnest($1))')
+                       ELSE tally_internal._range_query(packed, '$2', '$3', (d ->> 'row_bucket') || ' = ANY ($1)') END);
     result jsonb;
 BEGIN
     SELECT x INTO result
@@ -140,12 +142,16 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     d     jsonb := tally_internal._resolved(r);
     cuts  timestamptz[] := tally_internal._cuts(r, d ->> 'rule', since, until);
+    parts int := cardinality(cuts) - 1;
     query text;
 BEGIN
     -- A bucket is in one part, so each part is a grouping of its own. PostgreSQL runs them side by side (Parallel Append), and no process has to hand over
     -- the states of its groups to be merged with those of another.
-    SELECT string_agg(tally_internal._range_query(d, format('$3[%s]', i), format('$3[%s]', i + 1)), ' UNION ALL ' ORDER BY i) INTO query
-      FROM generate_series(1, cardinality(cuts) - 1) i;
+    -- What is not computed in parts is grouped by the expressions of which statistics are made for it (statistics.sql).
+    SELECT string_agg(CASE WHEN parts = 1 THEN tally_internal._range_query(d, x.first, x.past)
+                           ELSE tally_internal._unpacked_sql(d, tally_internal._range_query(tally_internal._packed_form(d), x.first, x.past)) END,
+                      ' UNION ALL ' ORDER BY i) INTO query
+      FROM generate_series(1, parts) i CROSS JOIN LATERAL (SELECT format('$3[%s]', i), format('$3[%s]', i + 1)) x(first, past);
     RETURN tally_internal._apply_wide(r, d, query, 't.bucket >= $1 AND t.bucket < $2', since, until, cuts);
 END $$;
 COMMENT ON FUNCTION tally_internal._apply_range(tally.rollups, timestamptz, timestamptz) IS

@@ -109,7 +109,8 @@ DECLARE
     list   text := tally_internal._key_list(cardinality(r.key));
     result jsonb;
 BEGIN
-    SELECT x INTO result FROM tally.run_as(r.owner, r.search_path, tally_internal._apply_query(r, d, tally_internal._keys_query(d, list),
+    SELECT x INTO result FROM tally.run_as(r.owner, r.search_path, tally_internal._apply_query(r, d,
+        tally_internal._unpacked_sql(d, tally_internal._keys_query(tally_internal._packed_form(d), list)),
         format('(%s) IN (SELECT _tally.* FROM %s _tally)', d ->> 'stored_key', list)), 0, r.zone, keys) x;
     RETURN result;
 END $$;

@@ -71,7 +71,8 @@ COMMENT ON FUNCTION tally_internal._stored_share_sql(tally.rollups, int, int) IS
 CREATE OR REPLACE FUNCTION tally_internal._apply_part(r tally.rollups, part int, parts int) RETURNS jsonb
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT tally_internal._apply_wide(r, d,
-        tally_internal._key_query(d, tally_internal._source_share_sql(r, part, parts)), tally_internal._stored_share_sql(r, part, parts))
+        tally_internal._unpacked_sql(d, tally_internal._key_query(tally_internal._packed_form(d), tally_internal._source_share_sql(r, part, parts))),
+        tally_internal._stored_share_sql(r, part, parts))
       FROM tally_internal._resolved(r) d
 $$;
 COMMENT ON FUNCTION tally_internal._apply_part(tally.rollups, int, int) IS 'Recomputes a part of all keys of a rollup, as its owner; counts of rows written.';

@@ -13,6 +13,7 @@ pub mod moments;
 pub mod next_events;
 pub mod ohlc;
 mod ordered;
+pub mod packed;
 pub mod page;
 pub mod privacy;
 pub mod readings;

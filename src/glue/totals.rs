@@ -2,12 +2,13 @@
 
 use crate::pg::aggregate::{State, Working, change, merge, same};
 use crate::pg::fmgr::Call;
-use crate::pg::json::Leaves;
+use crate::pg::json::{Leaves, is_object};
 use crate::{pg_fn, sketch_type};
 use serde_json::Value;
-use tally_core::error::TallyError;
+use tally_core::error::{SqlState, TallyError};
+use tally_core::sketch::totals::path::JOINT;
 use tally_core::sketch::totals::text::parsed;
-use tally_core::sketch::totals::{Totals, ratio, working};
+use tally_core::sketch::totals::{Totals, entropy, ratio, working};
 
 fn totals(call: &Call, i: usize) -> Result<Totals, TallyError> {
     if call.is_null(i) {
@@ -87,6 +88,26 @@ pg_fn! {
     tally_totals_total(call)? {
         let sum = totals(&call, 0)?.total(call.str(1)?);
         Ok(call.return_opt_f64(sum.map(|sum| sum.float())))
+    }
+
+    /// `entropy(totals)`.
+    tally_totals_entropy(call)? {
+        Ok(call.return_opt_f64(entropy::of_totals(&totals(&call, 0)?)))
+    }
+
+    /// `entropy(jsonb)`: of the numbers under its own keys, not of those within.
+    tally_jsonb_entropy(call)? {
+        if !is_object(call.bytes(0)) {
+            return Err(TallyError::new(
+                SqlState::InvalidParameterValue,
+                format!("entropy() expected a JSON object of counts by key, got {}", call.jsonb_text(0).unwrap_or_default()),
+            )
+            .hint("SELECT tally.entropy('{\"fight\": 3, \"flee\": 1}')"));
+        }
+        let leaves = call.kept(|_| Ok(Leaves::default()))?;
+        leaves.read(&call, 0)?;
+        let own = leaves.numbers().filter(|(path, _)| !path.contains(JOINT));
+        Ok(call.return_opt_f64(entropy::of_cells(own.map(|(_, cells)| cells))))
     }
 
     /// `jsonb_ratio(jsonb, jsonb)`.

@@ -81,6 +81,11 @@ fn end(entry: u32, begin: usize) -> usize {
     if entry & HAS_END == 0 { begin + length } else { length }
 }
 
+/// Whether a jsonb is an object, and no array or bare scalar.
+pub fn is_object(bytes: &[u8]) -> bool {
+    word(bytes, 0).is_some_and(|head| head & OBJECT != 0)
+}
+
 /// The payload of a varlena within others: plain or short.
 fn within(varlena: &[u8]) -> Option<&[u8]> {
     varlena.get(if varlena.first()? & 1 == 1 { 1 } else { varlena::HEADER }..)

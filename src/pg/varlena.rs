@@ -57,6 +57,15 @@ pub fn alloc_zeroed(size: usize) -> *mut u8 {
     }
 }
 
+/// A new varlena datum with a payload of `length` bytes, which `fill` writes; it is given zeroes.
+#[inline(always)]
+pub fn filled(length: usize, fill: impl FnOnce(&mut [u8])) -> pg_sys::Datum {
+    let ptr = alloc_zeroed(length + HEADER);
+    // SAFETY: alloc_zeroed gives length + HEADER initialized bytes that nobody else has.
+    fill(unsafe { slice::from_raw_parts_mut(ptr.add(HEADER), length) });
+    pg_sys::Datum::from(ptr)
+}
+
 /// A new varlena datum with this payload.
 pub fn from_payload(bytes: &[u8]) -> pg_sys::Datum {
     let size = bytes.len() + HEADER;

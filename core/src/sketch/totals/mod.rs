@@ -8,6 +8,7 @@
 //! The aggregate's state is [`working`].
 
 pub mod decimal;
+pub mod entropy;
 pub mod path;
 pub mod text;
 pub mod working;

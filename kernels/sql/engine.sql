@@ -69,12 +69,10 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT 3, 2, '10 minutes'::pg_catalog
 CREATE FUNCTION tally_internal._refuse_long_job() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    most float8 := tally_internal._turn_limit('tally.job_timeout');
+    longest interval := (SELECT o.most FROM tally_internal._overdue_jobs() o WHERE o.pid = pg_backend_pid());
 BEGIN
-    IF EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = pg_backend_pid() AND concat_ws(' ', a.application_name, a.backend_type) LIKE '%pg_cron%'
-                                                AND extract(epoch FROM clock_timestamp() - a.query_start) * 1000 > most) THEN
-        RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded',
-            MESSAGE = format('the job lasted longer than %s and was ended', most * interval '1 millisecond'),
+    IF longest IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded', MESSAGE = format('the job lasted longer than %s and was ended', longest),
             DETAIL = 'What a definition runs has a limit, so that none keeps the others waiting.',
             HINT = 'Run by hand, it may last as long as it needs: CALL tally.backfill(); SELECT * FROM tally.run_tasks();';
     END IF;

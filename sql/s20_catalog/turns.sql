@@ -21,6 +21,17 @@ END $$;
 COMMENT ON FUNCTION tally_internal._turn_limit(text) IS
 'How long all work of one role, or one job, may take in one run, in milliseconds, by a setting; Infinity where it has no limit.';
 
+CREATE OR REPLACE FUNCTION tally_internal._overdue_jobs(OUT pid int, OUT role oid, OUT command text, OUT most interval) RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    -- A worker of pg_cron has no name of an application. What a person runs is nobody's job.
+    SELECT a.pid, a.usesysid, a.query, l.most
+      FROM (SELECT CASE WHEN t.ms < 'Infinity' THEN t.ms * interval '1 millisecond' END FROM tally_internal._turn_limit('tally.job_timeout') t(ms)) l(most)
+      JOIN pg_stat_activity a ON clock_timestamp() - a.query_start > l.most
+     WHERE a.datname = current_database() AND a.state = 'active' AND concat_ws(' ', a.application_name, a.backend_type) LIKE '%pg_cron%'
+$$;
+COMMENT ON FUNCTION tally_internal._overdue_jobs() IS
+'Running jobs of pg_cron that last longer than the setting tally.job_timeout: process, role, statement, and how long one may last.';
+
 CREATE OR REPLACE FUNCTION tally_internal._spend(spent jsonb, owner regrole, began timestamptz) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -134,18 +134,13 @@ COMMENT ON FUNCTION tally_internal._when_schedules_change_s70(int, jsonb) IS 'Li
 CREATE OR REPLACE FUNCTION tally_internal._when_clock_ticks_s70(id int, detail jsonb) RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    most float8 := tally_internal._turn_limit('tally.job_timeout');
-    job  record;
+    job record;
 BEGIN
-    IF most = 'Infinity' THEN RETURN; END IF;
-    -- A worker of pg_cron has no name of an application. What a person runs is nobody's job.
-    FOR job IN SELECT j.name, j.command, a.pid FROM tally.jobs j JOIN pg_stat_activity a ON a.query = j.command
-                WHERE a.datname = current_database() AND a.state = 'active' AND a.pid <> pg_backend_pid() AND pg_has_role(a.usesysid, 'USAGE')
-                  AND concat_ws(' ', a.application_name, a.backend_type) LIKE '%pg_cron%'
-                  AND clock_timestamp() - a.query_start > most * interval '1 millisecond' LOOP
+    FOR job IN SELECT j.name, j.command, o.pid, o.most FROM tally_internal._overdue_jobs() o JOIN tally.jobs j ON j.command = o.command
+                WHERE o.pid <> pg_backend_pid() AND pg_has_role(o.role, 'USAGE') LOOP
         CONTINUE WHEN NOT pg_cancel_backend(job.pid);
         RAISE WARNING USING ERRCODE = 'query_canceled',
-            MESSAGE = format('job %L was ended: it lasted longer than %s s', job.name, round((most / 1000)::numeric)),
+            MESSAGE = format('job %L lasted longer than %s and was ended', job.name, job.most),
             DETAIL = 'What it had committed stays, and its next run goes on from there.',
             HINT = job.command || ';  -- by hand it may last as long as it needs; or mend what is slow';
     END LOOP;

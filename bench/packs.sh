@@ -4,7 +4,7 @@
 # tables into packs.md: two for each pack, its rollups and its questions, and those of all packs where none was named.
 #
 #   EVENTS=10000000 bench/packs.sh [pack…]        the packs named, or all that have a generator
-#   ONLY=jit …                                    only which of them PostgreSQL compiles where jit is on, and what that costs
+#   ONLY=jit …                                    only which of them, and of the live views of rollups, PostgreSQL compiles where jit is on, and what that costs
 #
 # Shared machines drift by half and more within an hour: the yardstick beside each pack says how fast this one was then.
 # Views that keep history are fetched whole and, because no dashboard draws them so, for their last seven days. Of what takes longer than its aim, the first
@@ -157,7 +157,13 @@ bench_pack() {
             row "\`${statement%;}\`" "${statement%;}" "$name"
         done < <(perl -0pe 's/\n +/ /g' "$here/packs/$pack.sql")
     fi
-    [ "${ONLY:-}" != jit ] || return 0
+    if [ "${ONLY:-}" = jit ]; then
+        for name in $(sql -c 'SELECT r.live_view FROM tally.rollups r ORDER BY r.id'); do
+            asked=$((asked + 1))
+            compiles "\`$name\`, of a rollup" "SELECT * FROM $name"
+        done
+        return 0
+    fi
     table_into packs.md "$pack"
     summary+=$(awk -v pack="$pack" -v y="$yardstick" -v g="$generated" -v b="$built" -v aim="$aim" -v i="$idle" -v asked="$asked" -v missed="$missed" \
         -v cpu="$cpu" 'BEGIN {

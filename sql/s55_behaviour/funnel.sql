@@ -207,7 +207,7 @@ BEGIN
             'IS NOT NULL AND %2$s IS NOT NULL))[1]',
             t.expression, at, CASE WHEN given ->> 'attribution' = 'last' THEN 'DESC' ELSE 'ASC' END)) FROM tally_internal._funnel_touches(given) t), '{}');
     END IF;
-    RETURN result || COALESCE((SELECT jsonb_object_agg(t.name || s.suffix,
+    RETURN result || COALESCE((SELECT jsonb_object_agg(tally_internal._inner_name('', t.name, s.suffix),
                                                        format('pg_catalog.array_agg(%s ORDER BY %s, (%s)::text) FILTER (WHERE (%s) AND %2$s IS NOT NULL)',
             CASE s.suffix WHEN '_at' THEN at ELSE format('(%s)::text', t.expression) END, at, t.expression, given -> 'steps' -> step - 1 ->> 'condition'))
         FROM tally_internal._funnel_touches(given) t, (VALUES ('_at'), ('_values')) s(suffix)), '{}');
@@ -219,8 +219,8 @@ CREATE OR REPLACE FUNCTION tally_internal._funnel_dimensions(given jsonb) RETURN
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT COALESCE(jsonb_agg(CASE WHEN given ->> 'attribution' LIKE 'step %'
         -- The value of the event that the chain took as this step. Actors that did not reach the step have none.
-        THEN jsonb_build_object(t.name, format('%I[pg_catalog.array_position(%I, path[%s])]', t.name || '_values', t.name || '_at',
-                                               substr(given ->> 'attribution', 6)))
+        THEN jsonb_build_object(t.name, format('%I[pg_catalog.array_position(%I, path[%s])]', tally_internal._inner_name('', t.name, '_values'),
+                                               tally_internal._inner_name('', t.name, '_at'), substr(given ->> 'attribution', 6)))
         ELSE to_jsonb(t.name) END ORDER BY t.place, t.name), '[]') FROM tally_internal._funnel_touches(given) t
 $$;
 COMMENT ON FUNCTION tally_internal._funnel_dimensions(jsonb) IS 'Dimensions of a funnel''s counts, over the row of each actor.';

@@ -28,3 +28,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tally_internal._check_own_names(text, text, jsonb, text[], text[]) IS
 'An error where the actor of a funnel, retention or sessions has the name of a column beside it, or a dimension that of a column or of another dimension.';
+
+CREATE OR REPLACE FUNCTION tally_internal._inner_name(before text, name text, behind text DEFAULT '') RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT before || CASE WHEN octet_length(before || name || behind) > 63 THEN md5(name) ELSE name END || behind
+$$;
+COMMENT ON FUNCTION tally_internal._inner_name(text, text, text) IS
+'The name of a column per actor that is made for a dimension: by the dimension''s name, or by its hash where that would be longer than PostgreSQL takes.';

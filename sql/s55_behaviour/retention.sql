@@ -155,7 +155,7 @@ CREATE OR REPLACE FUNCTION tally_internal._retention_times(given jsonb, at text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('starts', format('pg_catalog.array_agg(%1$s ORDER BY %1$s) FILTER (WHERE %2$s)', at, given ->> 'start'),
                               'returns', format('pg_catalog.array_agg(%1$s ORDER BY %1$s) FILTER (WHERE %2$s)', at, given ->> 'return'))
-        || COALESCE((SELECT jsonb_object_agg('values_of_' || t.name,
+        || COALESCE((SELECT jsonb_object_agg(tally_internal._inner_name('values_of_', t.name),
                          format('pg_catalog.array_agg((%1$s)::text ORDER BY %2$s, (%1$s)::text) FILTER (WHERE %3$s)', t.expression, at, given ->> 'start'))
                        FROM tally_internal._funnel_touches(given) t), '{}')
 $$;
@@ -174,7 +174,8 @@ CREATE OR REPLACE FUNCTION tally_internal._cohort_measures(given jsonb) RETURNS 
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     -- Each is an aggregate over the one row of its cohort.
     SELECT jsonb_build_object('entry', 'pg_catalog.min(_entry)', 'retained', 'pg_catalog.min(_retained)')
-        || COALESCE((SELECT jsonb_object_agg(t.name, format('pg_catalog.min(%I[pg_catalog.array_position(starts, _entry)])', 'values_of_' || t.name))
+        || COALESCE((SELECT jsonb_object_agg(t.name, format('pg_catalog.min(%I[pg_catalog.array_position(starts, _entry)])',
+                                                            tally_internal._inner_name('values_of_', t.name)))
                        FROM tally_internal._funnel_touches(given) t), '{}')
 $$;
 COMMENT ON FUNCTION tally_internal._cohort_measures(jsonb) IS

@@ -95,7 +95,7 @@ BEGIN
     RETURN jsonb_build_object('starts', format('tally_internal._session_times(%s, false)', times),
                               'ends', format('tally_internal._session_times(%s, true)', times), 'counts', format('tally_internal._session_counts(%s)', times))
         -- Two arrays of one group hold its rows in the same order, whatever order that is.
-        || COALESCE((SELECT jsonb_object_agg(format('values_of_%s', c.name),
+        || COALESCE((SELECT jsonb_object_agg(tally_internal._inner_name('values_of_', c.name),
                            format('tally_internal._session_values(pg_catalog.array_agg(%1$s), %2$L::interval, pg_catalog.array_agg((%3$s)::text), %4$s)',
                                   at, given ->> 'gap', c.expression, c.lasts::text))
                        FROM tally_internal._session_columns(given) c), '{}');
@@ -105,8 +105,8 @@ COMMENT ON FUNCTION tally_internal._session_measures(jsonb, text) IS 'Measures o
 CREATE OR REPLACE FUNCTION tally_internal._session_rows(given jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('ROWS FROM (pg_catalog.unnest(starts), pg_catalog.unnest(ends), pg_catalog.unnest(counts)%s) AS _session(_started, _ended, _events%s)',
-                  string_agg(format(', pg_catalog.unnest(%I)', 'values_of_' || c.name), '' ORDER BY c.place),
-                  string_agg(format(', %I', '_value_of_' || c.name), '' ORDER BY c.place))
+                  string_agg(format(', pg_catalog.unnest(%I)', tally_internal._inner_name('values_of_', c.name)), '' ORDER BY c.place),
+                  string_agg(format(', %I', tally_internal._inner_name('_value_of_', c.name)), '' ORDER BY c.place))
       FROM tally_internal._session_columns(given) c
 $$;
 COMMENT ON FUNCTION tally_internal._session_rows(jsonb) IS 'SQL text that makes a row for each session of an actor out of the arrays.';
@@ -117,7 +117,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_build_object('started_at', 'pg_catalog.min(_started)', 'ended_at', 'pg_catalog.max(_ended)',
                'seconds', 'extract(epoch FROM pg_catalog.max(_ended) - pg_catalog.min(_started))::pg_catalog.float8', 'events',
                'pg_catalog.max(_events)')
-        || COALESCE((SELECT jsonb_object_agg(c.name, format('pg_catalog.min(%I)', '_value_of_' || c.name))
+        || COALESCE((SELECT jsonb_object_agg(c.name, format('pg_catalog.min(%I)', tally_internal._inner_name('_value_of_', c.name)))
                        FROM tally_internal._session_columns(given) c), '{}')
 $$;
 COMMENT ON FUNCTION tally_internal._session_facts(jsonb) IS 'Measures of the rollup with a row for each session.';

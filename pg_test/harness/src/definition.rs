@@ -69,7 +69,7 @@ impl Rollup {
             let place = rng.below(self.measures.len() as u64) as usize;
             let gone = self.measures.remove(place);
             return format!(
-                "SELECT tally.alter_rollup('{}', drop_measures => '{{{}}}')",
+                "SELECT tally.alter_rollup('{}', drop_measures => ARRAY['{}'])",
                 self.name, MEASURES[gone].name
             );
         }

@@ -5,6 +5,7 @@ mod attack;
 mod crash;
 mod definition;
 mod experiments;
+mod names;
 mod random;
 mod rng;
 mod server;

@@ -7,6 +7,7 @@ mod talk;
 mod transactions;
 
 use crate::definition::Rollup;
+use crate::names::Names;
 use crate::rng::Rng;
 use crate::server::Server;
 use crate::source::{Layout, Source};
@@ -42,6 +43,7 @@ impl Sessions {
 struct Sequence<'a> {
     rng: Rng,
     seed: u64,
+    names: Names,
     on: &'a mut Sessions,
     source: Source,
     rollups: Vec<Option<Rollup>>,
@@ -73,6 +75,7 @@ pub fn play(seed: u64, on: &mut Sessions) -> Result<(), String> {
     let mut sequence = Sequence {
         rng,
         seed,
+        names: Names::drawn(seed),
         on,
         source,
         rollups: Vec::new(),

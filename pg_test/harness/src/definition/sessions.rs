@@ -38,10 +38,10 @@ impl Rollup {
         };
         let (mut options, mut filter) = (String::new(), "true".to_string());
         if session.columns.contains(&0) {
-            options += ", page => 'w'";
+            options += ", page => $w$w$w$";
         }
         if session.columns.contains(&2) {
-            options += ", dimensions => '[{\"large\": \"v > 10\"}]'";
+            options += ", dimensions => $j$[{\"large\": \"v > 10\"}]$j$";
         }
         options += &super::draw::filtered(rng, &mut filter);
         if rng.percent(30) {

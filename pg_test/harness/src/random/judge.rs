@@ -49,7 +49,8 @@ impl Sequence<'_> {
             } else {
                 format!("{schema}.{}", rollup.name)
             };
-            queries.push((rollup.differences(&relation, rows, Some(&kept)), relation));
+            let sql = rollup.differences(&relation, rows, Some(&kept));
+            queries.push((self.names.said(&sql), relation));
         }
         for (sql, relation) in queries {
             let rows = self

@@ -21,8 +21,9 @@ impl Sequence<'_> {
     }
 
     pub(super) fn execute(&mut self, who: Who, sql: &str) -> Result<(), String> {
-        self.say(who, sql);
-        self.attempt(who, sql, |client| client.batch_execute(sql)).map(|_| ())
+        let sql = self.names.said(sql);
+        self.say(who, &sql);
+        self.attempt(who, &sql, |client| client.batch_execute(&sql)).map(|_| ())
     }
 
     /// Something that a session does. Where PostgreSQL finds that it cannot be serialized, it is done again, as an application does;

@@ -186,7 +186,9 @@ $$;
 COMMENT ON FUNCTION tally_internal._form(tally.totals) IS 'The stored form of sums by key, as JSON.';
 CREATE FUNCTION tally_internal._of_form(form jsonb, kind tally.totals) RETURNS tally.totals
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT ROW((form ->> 'rows')::bigint, (form ->> 'ignored')::bigint, (form -> 'sums') || COALESCE(form -> 'sums_of_0.1', '{}'))::tally.totals
+    -- A sum of 0.1 joins the one that has its name now.
+    SELECT tally_internal._totals_merge(ROW((form ->> 'rows')::bigint, (form ->> 'ignored')::bigint, form -> 'sums')::tally.totals,
+                                        ROW(0, 0, COALESCE(form -> 'sums_of_0.1', '{}'))::tally.totals)
      WHERE form IS NOT NULL
 $$;
 COMMENT ON FUNCTION tally_internal._of_form(jsonb, tally.totals) IS 'Sums by key of their stored form.';

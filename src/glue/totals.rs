@@ -86,13 +86,12 @@ pg_fn! {
 
     /// `total(totals, key)`.
     tally_totals_total(call)? {
-        let sum = totals(&call, 0)?.total(call.str(1)?);
-        Ok(call.return_opt_f64(sum.map(|sum| sum.float())))
+        Ok(call.return_opt_f64(Totals::total_of(call.bytes(0), call.str(1)?)?))
     }
 
     /// `entropy(totals)`.
     tally_totals_entropy(call)? {
-        Ok(call.return_opt_f64(entropy::of_totals(&totals(&call, 0)?)))
+        Ok(call.return_opt_f64(entropy::of_stored(call.bytes(0))?))
     }
 
     /// `entropy(jsonb)`: of the numbers under its own keys, not of those within.

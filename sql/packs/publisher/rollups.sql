@@ -13,8 +13,8 @@ SELECT tally.create_rollup('publisher_15m', source => 'publisher_metrics_rollup'
         "approval_latency_seconds": "sum(approval_latency_seconds)",
         "turnaround":               "tally.tdigest(turnaround_seconds)",
         "approval_latency":         "tally.tdigest(approval_latency_seconds)",
-        "engagement":               "tally.jsonb_totals(engagement) FILTER (WHERE engagement::text !~ '[0-9]{250}')",
-        "cost":                     "tally.jsonb_totals(cost) FILTER (WHERE cost::text !~ '[0-9]{250}')"}$m$,
+        "engagement":               "tally.jsonb_totals(engagement) FILTER (WHERE octet_length(engagement::text) < 250 OR engagement::text !~ '[0-9]{250}')",
+        "cost":                     "tally.jsonb_totals(cost) FILTER (WHERE octet_length(cost::text) < 250 OR cost::text !~ '[0-9]{250}')"}$m$,
     zone => current_setting('TimeZone'), description => 'Artifacts by creator lane: latency, engagement and cost.');
 
 -- step: rollup publisher_daily
@@ -32,8 +32,8 @@ SELECT tally.create_rollup('publisher_discord_15m', source => 'publisher_discord
         "approval_latency_seconds": "sum(approval_latency_seconds)",
         "turnaround":               "tally.tdigest(turnaround_seconds)",
         "approval_latency":         "tally.tdigest(approval_latency_seconds)",
-        "engagement":               "tally.jsonb_totals(engagement) FILTER (WHERE engagement::text !~ '[0-9]{250}')",
-        "cost":                     "tally.jsonb_totals(cost) FILTER (WHERE cost::text !~ '[0-9]{250}')",
+        "engagement":               "tally.jsonb_totals(engagement) FILTER (WHERE octet_length(engagement::text) < 250 OR engagement::text !~ '[0-9]{250}')",
+        "cost":                     "tally.jsonb_totals(cost) FILTER (WHERE octet_length(cost::text) < 250 OR cost::text !~ '[0-9]{250}')",
             "delivered": "count(*) FILTER (WHERE webhook_success)", "failed": "count(*) FILTER (WHERE NOT webhook_success)",
             "artifacts": "tally.hll(artifact_uri)"}$m$,
     zone => current_setting('TimeZone'), description => 'Discord notifications by creator lane and channel.');

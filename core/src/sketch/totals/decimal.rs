@@ -24,6 +24,24 @@ pub struct Decimal {
     pub odd: i64,
 }
 
+/// Whether a text is as [`Decimal::text`] writes numbers: digits without a leading zero or a sign of zero, or one of the three that are none.
+pub fn is_text(text: &str) -> bool {
+    if let "NaN" | "Infinity" | "-Infinity" = text {
+        return true;
+    }
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = match unsigned.split_once('.') {
+        Some((whole, fraction)) => (whole.as_bytes(), Some(fraction.as_bytes())),
+        None => (unsigned.as_bytes(), None),
+    };
+    let digits = || whole.iter().chain(fraction.unwrap_or_default());
+    let begins = matches!(whole, [b'0'] | [b'1'..=b'9', ..]);
+    begins
+        && fraction.is_none_or(|fraction| !fraction.is_empty())
+        && digits().all(u8::is_ascii_digit)
+        && (unsigned.len() == text.len() || digits().any(|d| *d != b'0'))
+}
+
 impl Decimal {
     /// Adds to a cell, with a carry where it would overflow.
     pub fn add(&mut self, place: i16, value: i64) {

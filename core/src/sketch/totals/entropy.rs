@@ -1,8 +1,9 @@
 //! Owns entropy: how diverse counts by key are (Shannon 1948).
 
-use super::Totals;
 use super::working::{ODD, SCALE, cells};
+use super::{Totals, entries};
 use crate::cancel::looking;
+use crate::error::TallyError;
 
 /// What a cell of decimal digits is worth beside that of the next place.
 const STEP: f64 = 1e12;
@@ -30,9 +31,25 @@ pub fn of_cells<N: Iterator<Item = (i16, i64)>>(numbers: impl Iterator<Item = N>
     let top = counted.iter().map(|(unit, _)| *unit).max()?;
     let in_top = |(unit, value): &(i16, f64)| value * STEP.powi(i32::from(*unit) - i32::from(top));
     let total: f64 = counted.iter().map(in_top).sum();
-    // A share may round to 0, and 0 log 0 is 0.
-    let shares = counted.iter().map(|n| in_top(n) / total).filter(|share| *share > 0.0);
-    Some(shares.fold(0.0, |bits, share| bits - share * share.log2()))
+    Some(bits(counted.iter().map(in_top), total))
+}
+
+/// Bits of numbers above zero whose sum is `total`. A share may round to 0, and 0 log 0 is 0.
+fn bits(numbers: impl Iterator<Item = f64>, total: f64) -> f64 {
+    let shares = numbers.map(|n| n / total).filter(|share| *share > 0.0);
+    shares.fold(0.0, |bits, share| bits - share * share.log2())
+}
+
+/// Entropy of stored totals.
+pub fn of_stored(bytes: &[u8]) -> Result<Option<f64>, TallyError> {
+    if let Some(sums) = entries::sums(bytes)? {
+        let counted = || sums.iter().copied().filter(|sum| *sum > 0.0);
+        let total = counted().sum::<f64>();
+        if total.is_finite() {
+            return Ok((total > 0.0).then(|| bits(counted(), total)));
+        }
+    }
+    Ok(of_totals(&Totals::decode(bytes)?))
 }
 
 /// Entropy of sums by name, as [`Totals::named`] names them.

@@ -120,7 +120,14 @@ mod tests {
 
     #[test]
     fn other_bytes_are_none() {
-        for bytes in [&[][..], &[3, 65], &[254], &[255, 1, 0], &[255, 255, 255, 255, 255, 65], &[2, 65, 66, 9]] {
+        for bytes in [
+            &[][..],
+            &[3, 65],
+            &[254],
+            &[255, 1, 0],
+            &[255, 255, 255, 255, 255, 65],
+            &[2, 65, 66, 9],
+        ] {
             assert_eq!(text(bytes, 1), None, "{bytes:?}");
         }
         assert_eq!(text(&[2, 65, 66, 9], 0), Some(Some(b"AB".as_slice())));

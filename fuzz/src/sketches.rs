@@ -53,6 +53,20 @@ pub fn tdigest(data: &[u8]) {
     if let Ok(sketch) = codec::decode(data) {
         tdigest_answers(&sketch);
     }
+    // A state goes on from where another process left it.
+    if let Ok(mut words) = working::from_bytes(data) {
+        for i in 0..300 {
+            until(&mut words, |words| working::push(words, f64::from(i)));
+            until(&mut words, |words| working::push_weighted(words, f64::from(-i), 2));
+        }
+        let whole = codec::encode(&working::finish(&words));
+        if !working::overflowed(&words) && codec::decode(&whole).expect("its own bytes").count() < 1 << 60 {
+            until(&mut words, |words| {
+                working::merge_bytes(words, &whole).expect("its own bytes")
+            });
+            tdigest_answers(&working::finish(&words));
+        }
+    }
     if let Some(sketch) = from_utf8(data).ok().and_then(|text| text::read(text).ok()) {
         tdigest_answers(&sketch);
     }
@@ -103,6 +117,17 @@ pub fn hll(data: &[u8]) {
     use sketch::hll::{codec, text, working};
     if let Ok(sketch) = codec::decode(data) {
         hll_answers(&sketch);
+    }
+    if let Ok(mut words) = working::from_bytes(data) {
+        for i in 0..500u32 {
+            let hash = sketch::hll::hash::bytes(&i.to_le_bytes());
+            until(&mut words, |words| working::push(words, hash));
+        }
+        let whole = codec::encode(&working::finish(&words));
+        until(&mut words, |words| {
+            working::merge_bytes(words, &whole).expect("its own bytes")
+        });
+        hll_answers(&working::finish(&words));
     }
     if let Some(sketch) = from_utf8(data).ok().and_then(|text| text::read(text).ok()) {
         hll_answers(&sketch);

@@ -60,4 +60,13 @@ SELECT tally.create_funnel('long_step', 'steps', 'at', 'who', '{"a": "kind = ''a
   FROM long, LATERAL (SELECT jsonb_build_array(jsonb_build_object(a, 'page'), jsonb_build_object(b, '''not '' || page'))) d(dims);
 SELECT results_eq(format('SELECT DISTINCT %I, %I FROM %I ORDER BY 1', a, b, made), $$SELECT DISTINCT page, 'not ' || page FROM steps ORDER BY 1$$,
     format('bug: dimensions of 63 bytes of %s', made)) FROM long, unnest('{long_step,long_first,long_every,long_visits}'::text[]) made;
+
+-- A name of 44 to 50 bytes was refused as that of a rollup that nobody had named, with a hint to make that rollup.
+SELECT is((message_of(format(replace(c.call, '''made''', quote_literal(repeat('m', 44))), '[]'))).message,
+    format('name of %s %L must have 1 to 43 bytes, got 44', c.kind, repeat('m', 44)), format('a name too long for a %s', c.kind))
+  FROM calls c WHERE c.form IN ('first', 'every');
+SELECT is((message_of(format(replace(c.call, '''made''', quote_literal(repeat('m', 43))), '[]') || '; SELECT 1 / 0')).state, '22012',
+    format('the longest name of a %s by %s', c.kind, c.form)) FROM calls c;
+SELECT is((message_of($$SELECT tally.create_sessions('a_name_of_visits_that_is_too_long_for_a_rollup', 'steps', 'at', 'who')$$)).hint,
+    'SELECT tally.create_sessions(''a_name_of_visits_tha'', …);', 'and for sessions');
 SELECT * FROM finish();

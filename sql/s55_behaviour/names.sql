@@ -1,5 +1,5 @@
--- Owns: names of the columns that funnels, retentions and sessions have themselves: an actor and dimensions are called otherwise. Else a column is lost, and
--- what is refused is a measure or a view that nobody wrote.
+-- Owns: names of funnels, retentions and sessions, and of the columns that they have themselves: an actor and dimensions are called otherwise. Else a column is
+-- lost, and what is refused is a measure, a view or a rollup that nobody wrote.
 
 CREATE OR REPLACE FUNCTION tally_internal._check_own_names(kind text, label text, given jsonb, beside text[], own text[]) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -7,6 +7,12 @@ DECLARE
     taken   text;
     instead jsonb;
 BEGIN
+    -- Their rollups have names of 50 bytes, and one ends in _actors.
+    IF octet_length(label) NOT BETWEEN 1 AND 43 THEN
+        PERFORM tally_internal._refuse('invalid_name', format('name of %s %L must have 1 to 43 bytes, got %s', kind, label, octet_length(label)),
+            'Rollups and views are named after it.',
+            format('SELECT tally.create_%s(%L, …);', kind, COALESCE(NULLIF(left(label, 20), ''), 'visits')));
+    END IF;
     IF given ->> 'actor' = ANY (beside) THEN
         PERFORM tally_internal._refuse('invalid_parameter_value',
             format('actor of %s %L must have a name of its own, got %L', kind, label, given ->> 'actor'),
@@ -27,7 +33,8 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION tally_internal._check_own_names(text, text, jsonb, text[], text[]) IS
-'An error where the actor of a funnel, retention or sessions has the name of a column beside it, or a dimension that of a column or of another dimension.';
+'An error where the name of a funnel, retention or sessions is too long, where the actor has the name of a column beside it, or a dimension that of a column '
+    'or of another dimension.';
 
 CREATE OR REPLACE FUNCTION tally_internal._inner_name(before text, name text, behind text DEFAULT '') RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

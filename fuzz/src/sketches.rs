@@ -202,6 +202,12 @@ pub fn topk(data: &[u8]) {
 pub fn totals(data: &[u8]) {
     use sketch::totals::{Totals, text, working};
     let text = from_utf8(data).ok().and_then(|text| text::read(text).ok());
+    // What is read where it lies.
+    let (total, entropy) = (Totals::total_of(data, "a.b"), sketch::totals::entropy::of_stored(data));
+    assert_eq!(
+        (total.is_ok(), entropy.is_ok()),
+        (Totals::decode(data).is_ok(), Totals::decode(data).is_ok())
+    );
     for t in Totals::decode(data).ok().into_iter().chain(text) {
         assert_eq!(Totals::decode(&t.encode()).expect("its own bytes").encode(), t.encode());
         assert_eq!(

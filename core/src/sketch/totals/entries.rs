@@ -151,19 +151,41 @@ mod tests {
     fn a_sum_in_place_is_that_of_the_maps() {
         let all = [
             totals(&[]),
-            totals(&[("", "7"), ("a", "1.50"), ("a\0b", "-3"), ("b", "0"), ("c.d", "12345678901234567890.5")]),
-            totals(&[("a\0b", "1"), ("a.b", "2"), ("x", "NaN"), ("y", "Infinity"), ("z", "-Infinity")]),
+            totals(&[
+                ("", "7"),
+                ("a", "1.50"),
+                ("a\0b", "-3"),
+                ("b", "0"),
+                ("c.d", "12345678901234567890.5"),
+            ]),
+            totals(&[
+                ("a\0b", "1"),
+                ("a.b", "2"),
+                ("x", "NaN"),
+                ("y", "Infinity"),
+                ("z", "-Infinity"),
+            ]),
             totals(&[("\u{1}a.b", "4"), ("a\0b", "1"), ("é", "1e400")]),
         ];
-        let names = ["", "a", "b", "a.b", "a\\.b", "c.d", "c", "x", "y", "z", "é", "\u{1}a.b", "a\0b", "nothing"];
+        let names = [
+            "", "a", "b", "a.b", "a\\.b", "c.d", "c", "x", "y", "z", "é", "\u{1}a.b", "a\0b", "nothing",
+        ];
         for totals in &all {
             let bytes = totals.encode();
             for name in names {
                 let of_maps = totals.total(name).map(|sum| sum.float().to_bits());
-                assert_eq!(Totals::total_of(&bytes, name).unwrap().map(f64::to_bits), of_maps, "{name:?} of {totals:?}");
+                assert_eq!(
+                    Totals::total_of(&bytes, name).unwrap().map(f64::to_bits),
+                    of_maps,
+                    "{name:?} of {totals:?}"
+                );
             }
             let bits = |entropy: Option<f64>| entropy.map(|bits| (bits * 1e12).round());
-            assert_eq!(bits(entropy::of_stored(&bytes).unwrap()), bits(entropy::of_totals(totals)), "{totals:?}");
+            assert_eq!(
+                bits(entropy::of_stored(&bytes).unwrap()),
+                bits(entropy::of_totals(totals)),
+                "{totals:?}"
+            );
         }
     }
 

@@ -8,8 +8,8 @@
 //! The aggregate's state is [`working`].
 
 pub mod decimal;
-pub mod entropy;
 mod entries;
+pub mod entropy;
 pub mod path;
 pub mod text;
 pub mod working;

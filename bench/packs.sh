@@ -38,8 +38,10 @@ measured() {
 row() {
     local label=$1 statement=$2 aim=${3:-$limit} took
     asked=$((asked + 1))
-    compiles "$label" "$statement"
-    [ "${ONLY:-}" != jit ] || return 0
+    if [ "${ONLY:-}" = jit ]; then
+        compiles "$label" "$statement"
+        return 0
+    fi
     mapfile -t took < <(measured "$statement")
     [ ${#took[@]} -eq 2 ] || { table_row "$label" error '' '' "$aim" ''; missed=$((missed + 1)); return; }
     table_row "$label" "$(sql -c "SELECT count(*) FROM ($statement) x")" "$(judged "$(printf %.1f "${took[0]}")" "$aim")" "$(printf %.1f "${took[1]}")" "$aim" \
@@ -182,20 +184,20 @@ sql -c "SELECT format('PostgreSQL %s, shared_buffers %s, work_mem %s, %s paralle
     current_setting('shared_buffers'), current_setting('work_mem'), current_setting('max_parallel_workers_per_gather'))" | tr -d '\n'
 echo "$(nproc) cores (load $(cut -d " " -f 1 /proc/loadavg)), no JIT; median of three, all rows fetched."
 run_of "$events" 10000000 "${ONLY:+ONLY=$ONLY }EVENTS=$events make bench-packs"
-said=$size_of_run
 summary=''
 for pack in "${packs[@]}"; do bench_pack "$pack"; done
 db=postgres
-table_head 'what costs more than `jit_above_cost`' pack 'cost on paper' 'ms with `jit = off`' 'ms with `jit = on`' '× off' aim
-tabled+=$compiled
-[ -z "${ONLY:-}" ] || size_of_run="Costs are those of 10,000,000 rows, milliseconds those of $(thousands "$events"). $said"
-size_of_run="$compiled_of views, functions and questions were asked. $size_of_run"
+sql -c "DROP DATABASE IF EXISTS tally_bench_pack WITH (FORCE)"
 # A table of some packs is no table of all.
 [ $# -eq 0 ] || quick_look=1
-table_into packs.md jit
-sql -c "DROP DATABASE IF EXISTS tally_bench_pack WITH (FORCE)"
-[ "${ONLY:-}" != jit ] || exit 0
-size_of_run=$said
+if [ "${ONLY:-}" = jit ]; then
+    table_head 'what costs more than `jit_above_cost`' pack 'cost on paper' 'ms with `jit = off`' 'ms with `jit = on`' '× off' aim
+    tabled+=$compiled
+    size_of_run="Costs are those of 10,000,000 rows, milliseconds those of $(thousands "$events"). $size_of_run"
+    size_of_run="$compiled_of views, functions and questions were asked. $size_of_run"
+    table_into packs.md jit
+    exit 0
+fi
 table_head pack 'a million `md5()`, ms' 'generator, s' 'all rollups from nothing by two sessions, s' 'aim, s' '× aim' 's of CPU' \
     'a refresh with nothing due, ms' 'views, functions and questions' 'above their aim'
 tabled+=$summary

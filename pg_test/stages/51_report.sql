@@ -116,6 +116,8 @@ SELECT is(round(tally.entropy('{"a": 1, "b": 1e2000}'::jsonb)), 0::float8, 'and 
 SELECT is(tally.entropy('{"a": 3e2000, "b": 3e2000, "c": {"d": 5}, "e": [7], "f": -4}'::jsonb), 1::float8,
     'of numbers beyond float8; what lies within, and what is below 0, is not counted');
 SELECT is(tally.entropy(NULL::jsonb), NULL, 'of no counts');
+-- Bug: a key that begins with U+0001 and has a dot was taken for what lies within, and not counted.
+SELECT is(tally.entropy(jsonb_build_object(chr(1) || 'a.b', 1, 'c', 1, 'd', jsonb_build_object('e', 5))), 1::float8, 'of a key that begins with U+0001');
 SELECT throws_ok($$SELECT tally.entropy('[1, 2]'::jsonb)$$, '22023', NULL, 'an array is no counts by key');
 SELECT throws_ok($$SELECT tally.entropy('3'::jsonb)$$, '22023', NULL, 'nor is a number');
 -- The definition in numeric: -sum(p ln p) / ln 2.

@@ -6,7 +6,7 @@ use crate::pg::json::{Leaves, is_object};
 use crate::{pg_fn, sketch_type};
 use serde_json::Value;
 use tally_core::error::{SqlState, TallyError};
-use tally_core::sketch::totals::path::JOINT;
+use tally_core::sketch::totals::path::is_nested;
 use tally_core::sketch::totals::text::parsed;
 use tally_core::sketch::totals::{Totals, entropy, ratio, working};
 
@@ -105,7 +105,7 @@ pg_fn! {
         }
         let leaves = call.kept(|_| Ok(Leaves::default()))?;
         leaves.read(&call, 0)?;
-        let own = leaves.numbers().filter(|(path, _)| !path.contains(JOINT));
+        let own = leaves.numbers().filter(|(path, _)| !is_nested(path));
         Ok(call.return_opt_f64(entropy::of_cells(own.map(|(_, cells)| cells))))
     }
 

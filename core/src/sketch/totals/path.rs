@@ -26,6 +26,11 @@ fn keys(path: &str) -> &str {
     own.unwrap_or(path)
 }
 
+/// Whether a path leads into an object within the outermost one. The mark before a path is no key.
+pub fn is_nested(path: &str) -> bool {
+    keys(path).contains(JOINT)
+}
+
 /// The plain name: keys joined by dots.
 pub fn plain(path: &str) -> String {
     if is_either(path) {
@@ -92,6 +97,9 @@ mod tests {
             ..Totals::default()
         };
         assert_eq!(totals.sums.len(), paths.len());
+        for path in paths {
+            assert_eq!(is_nested(&(before(path).to_owned() + path)), path.contains('\0'), "{path:?}");
+        }
         assert_eq!(totals.named().len(), paths.len());
         for (path, number) in paths.iter().zip(1..) {
             let exact = keys(path)

@@ -37,11 +37,11 @@ measured() {
 # row LABEL STATEMENT [AIM]: one line of the table, and one more for a page by a cursor where it misses its aim.
 row() {
     local label=$1 statement=$2 aim=${3:-$limit} took
-    asked=$((asked + 1))
     if [ "${ONLY:-}" = jit ]; then
         compiles "$label" "$statement"
         return 0
     fi
+    asked=$((asked + 1))
     mapfile -t took < <(measured "$statement")
     [ ${#took[@]} -eq 2 ] || { table_row "$label" error '' '' "$aim" ''; missed=$((missed + 1)); return; }
     table_row "$label" "$(sql -c "SELECT count(*) FROM ($statement) x")" "$(judged "$(printf %.1f "${took[0]}")" "$aim")" "$(printf %.1f "${took[1]}")" "$aim" \
@@ -161,7 +161,6 @@ bench_pack() {
     fi
     if [ "${ONLY:-}" = jit ]; then
         for name in $(sql -c 'SELECT r.live_view FROM tally.rollups r ORDER BY r.id'); do
-            asked=$((asked + 1))
             compiles "\`$name\`, of a rollup" "SELECT * FROM $name"
         done
         return 0

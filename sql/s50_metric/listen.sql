@@ -26,7 +26,7 @@ CREATE OR REPLACE FUNCTION tally_internal._when_columns_changed_s50(id int, deta
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM tally_internal._check_metric_name(m.name, r) FROM tally.metrics m JOIN tally.rollups r ON r.id = m.rollup_id WHERE r.id = $1;
-    PERFORM tally_internal._check_name_of_ratio(x, x.name, format('SELECT tally.rename_metric(%L, %%L);', replace(tally_internal._called(x), '%', '%%')))
+    PERFORM tally_internal._check_name_of_ratio(x, x.name, tally_internal._rename_of_ratio(x))
        FROM tally.ratios x WHERE EXISTS (SELECT FROM tally.metrics m WHERE m.rollup_id = $1 AND m.id IN (x.metric_id, x.divisor_id));
     -- A column that the table does not have yet would take the place of a count of labels.
     PERFORM tally_internal._refuse_change(r, format('%s: metric %L counts labels under this name', u.name, m.name),

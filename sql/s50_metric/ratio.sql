@@ -100,6 +100,12 @@ END $$;
 COMMENT ON FUNCTION tally_internal._check_name_of_ratio(tally.ratios, text, text) IS
 'An error where a name cannot be that of a ratio: a dimension of one of its two rollups has it. again: the statement to run instead, %L for another name.';
 
+CREATE OR REPLACE FUNCTION tally_internal._rename_of_ratio(x tally.ratios) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('SELECT tally.rename_metric(%L, %%L);', replace(tally_internal._called(x), '%', '%%'))
+$$;
+COMMENT ON FUNCTION tally_internal._rename_of_ratio(tally.ratios) IS 'A format template of the statement that renames a ratio: %L is its new name.';
+
 CREATE OR REPLACE FUNCTION tally_internal._check_ratio(x tally.ratios) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -218,7 +224,7 @@ DECLARE
 BEGIN
     IF x.name = new_name THEN RETURN; END IF;
     SELECT o.* INTO r FROM tally.metrics m JOIN tally.rollups o ON o.id = m.rollup_id WHERE m.id = x.metric_id;
-    PERFORM tally_internal._check_name_of_ratio(x, new_name, format('SELECT tally.rename_metric(%L, %%L);', replace(tally_internal._called(x), '%', '%%'))),
+    PERFORM tally_internal._check_name_of_ratio(x, new_name, tally_internal._rename_of_ratio(x)),
             tally_internal._check_ratio_name(new_name, r), tally_internal._refuse_name_of_metric(new_name, r);
     UPDATE tally.ratios o SET name = new_name, updated_at = now() WHERE o.id = x.id;
 END $$;

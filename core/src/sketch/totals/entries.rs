@@ -91,44 +91,45 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
+/// Shows `see` the path and the decimal of each entry, as long as it wants to go on. Whether it has seen all: not where one is of 0.1, or bears the mark that
+/// tells a path from those.
+fn seen<'a>(bytes: &'a [u8], mut see: impl FnMut(&'a str, &'a str) -> bool) -> Result<bool, TallyError> {
+    if !bytes.starts_with(&[VERSION, KIND]) {
+        return Ok(false);
+    }
+    for entry in Entries::of(bytes)? {
+        match entry? {
+            (path, Number::Decimal(sum)) if !path.starts_with(EITHER) && see(path, sum) => {}
+            _ => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
 /// The sum of the one path that a name means, none where there is no such path, as `Totals::total` gives it. No answer where that takes more than a look at
 /// each path: for sums of 0.1, for several paths that joined by dots have this name, and for names with a backslash.
 pub(super) fn sum_named(bytes: &[u8], name: &str) -> Result<Option<Option<f64>>, TallyError> {
-    if !bytes.starts_with(&[VERSION, KIND]) || name.contains(['\\', JOINT]) {
+    if name.contains(['\\', JOINT]) {
         return Ok(None);
     }
+    let joined = |c| if c == JOINT as u8 { b'.' } else { c };
     let mut found = None;
-    for entry in Entries::of(bytes)? {
-        let (path, Number::Decimal(sum)) = entry? else {
-            return Ok(None);
-        };
-        if path.starts_with(EITHER) {
-            return Ok(None);
-        }
-        let joined = |c| if c == JOINT as u8 { b'.' } else { c };
-        if path.len() == name.len() && path.bytes().map(joined).eq(name.bytes()) && found.replace(sum).is_some() {
-            return Ok(None);
-        }
-    }
-    Ok(Some(found.and_then(|sum| sum.parse().ok())))
+    let all = seen(bytes, |path, sum| {
+        let is_named = path.len() == name.len() && path.bytes().map(joined).eq(name.bytes());
+        !(is_named && found.replace(sum).is_some())
+    })?;
+    Ok(all.then(|| found.and_then(|sum| sum.parse().ok())))
 }
 
 /// The sums of stored bytes as float8, where all of them are finite and of a version that has no other names; no answer else.
 pub(super) fn sums(bytes: &[u8]) -> Result<Option<Vec<f64>>, TallyError> {
-    if !bytes.starts_with(&[VERSION, KIND]) {
-        return Ok(None);
-    }
     let mut sums = Vec::new();
-    for entry in Entries::of(bytes)? {
-        let (path, Number::Decimal(sum)) = entry? else {
-            return Ok(None);
-        };
-        match sum.parse::<f64>() {
-            Ok(sum) if sum.is_finite() && !path.starts_with(EITHER) => sums.push(sum),
-            _ => return Ok(None),
-        }
-    }
-    Ok(Some(sums))
+    let all = seen(bytes, |_, sum| {
+        let sum = sum.parse().unwrap_or(f64::NAN);
+        sums.push(sum);
+        sum.is_finite()
+    })?;
+    Ok(all.then_some(sums))
 }
 
 #[cfg(test)]

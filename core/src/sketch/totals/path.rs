@@ -98,7 +98,11 @@ mod tests {
         };
         assert_eq!(totals.sums.len(), paths.len());
         for path in paths {
-            assert_eq!(is_nested(&(before(path).to_owned() + path)), path.contains('\0'), "{path:?}");
+            assert_eq!(
+                is_nested(&(before(path).to_owned() + path)),
+                path.contains('\0'),
+                "{path:?}"
+            );
         }
         assert_eq!(totals.named().len(), paths.len());
         for (path, number) in paths.iter().zip(1..) {
